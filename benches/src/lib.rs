@@ -1,0 +1,1 @@
+//! Thalweg's benchmarks against its peers.

@@ -1,0 +1,1 @@
+//! A pure-Rust Kafka client: consumer, producer, transactions, groups, admin.

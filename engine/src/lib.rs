@@ -1,0 +1,1 @@
+//! Stream processing on Kafka: event-time windows, exactly once, in pure Rust.

@@ -1,0 +1,1 @@
+//! The derive macro behind thalweg-protocol's messages.
