@@ -1,0 +1,252 @@
+//! The folder of jars, shared by all clusters of a user.
+//!
+//! ```text
+//! <cache>/lib-4.3.0/*.jar                      fetched by Maven once, moved into place whole
+//! <cache>/format-4.3.0-<features>.checkpoint   what `StorageTool format` writes, once
+//! <cache>/classes-4.3.0-<java>.jsa             class-data archive: start-up in half the time
+//! <cache>/lock                                 held while one of them is made
+//! ```
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use crate::error::StartError;
+use crate::folder::{self, FileLock, at};
+use crate::java::Java;
+use crate::server_properties::{self, Node};
+
+/// The jars of one Kafka version and what was prepared from them.
+#[derive(Debug, Clone)]
+pub(crate) struct KafkaJars {
+    cache: PathBuf,
+    version: String,
+    class_path: OsString,
+}
+
+/// Any valid id serves: the checkpoint that is kept does not contain it.
+const FORMAT_CLUSTER_ID: &str = "AAAAAAAAQACAAAAAAAAAAA";
+
+impl KafkaJars {
+    /// Says whether the jars are there or could be fetched.
+    pub(crate) fn can_be_had(version: &str) -> Result<(), StartError> {
+        let cache = cache_folder();
+        if main_jar(&cache.join(format!("lib-{version}")), version).exists() {
+            return Ok(());
+        }
+        match Command::new("mvn")
+            .arg("-version")
+            .stdin(Stdio::null())
+            .output()
+        {
+            Ok(_) => Ok(()),
+            Err(error) => Err(no_maven(version, &cache, &error)),
+        }
+    }
+
+    /// Finds the jars, or fetches them while other processes wait.
+    pub(crate) fn locate(version: &str) -> Result<Self, StartError> {
+        let cache = cache_folder();
+        let lib = cache.join(format!("lib-{version}"));
+        if !main_jar(&lib, version).exists() {
+            folder::create(&cache)?;
+            let _lock = FileLock::wait(&cache.join("lock"))?;
+            if !main_jar(&lib, version).exists() {
+                fetch(&cache, &lib, version)?;
+            }
+        }
+        let class_path = env::join_paths(folder::jars(&lib)?).map_err(|error| {
+            StartError::Refused(format!("{} makes no class path: {error}", lib.display()))
+        })?;
+        Ok(Self {
+            cache,
+            version: version.to_owned(),
+            class_path,
+        })
+    }
+
+    pub(crate) fn class_path(&self) -> &OsString {
+        &self.class_path
+    }
+
+    /// The checkpoint with the cluster's initial feature levels, made once per combination.
+    pub(crate) fn format_checkpoint(
+        &self,
+        java: &Java,
+        features: &[(String, i16)],
+    ) -> Result<PathBuf, StartError> {
+        let mut name = format!("format-{}", self.version);
+        for (feature, level) in features {
+            name.push_str(&format!("-{feature}-{level}"));
+        }
+        let checkpoint = self.cache.join(name + ".checkpoint");
+        if !checkpoint.exists() {
+            let _lock = FileLock::wait(&self.cache.join("lock"))?;
+            if !checkpoint.exists() {
+                self.format(java, features, &checkpoint)?;
+            }
+        }
+        Ok(checkpoint)
+    }
+
+    fn format(
+        &self,
+        java: &Java,
+        features: &[(String, i16)],
+        checkpoint: &Path,
+    ) -> Result<(), StartError> {
+        let scratch = scratch_folder()?;
+        let data = scratch.path().join("data");
+        let config = scratch.path().join("server.properties");
+        let node = Node {
+            id: 1,
+            client_port: 1,
+            controller_port: 2,
+        };
+        let settings = server_properties::settings(node, &[node], &data, &[]);
+        folder::write(&config, &server_properties::text(&settings))?;
+        let mut command = Command::new(java.program());
+        command
+            .args([
+                "-XX:TieredStopAtLevel=1",
+                "-XX:+UseSerialGC",
+                "-Xmx256m",
+                "-cp",
+            ])
+            .arg(&self.class_path)
+            .args([
+                "kafka.tools.StorageTool",
+                "format",
+                "-t",
+                FORMAT_CLUSTER_ID,
+                "-c",
+            ])
+            .arg(&config);
+        for (feature, level) in features {
+            command.args(["--feature", &format!("{feature}={level}")]);
+        }
+        let made = data.join("bootstrap.checkpoint");
+        let output = command
+            .stdin(Stdio::null())
+            .output()
+            .map_err(at(java.program()))?;
+        if !output.status.success() || !made.exists() {
+            return Err(StartError::Format {
+                version: self.version.clone(),
+                output: printed(&output),
+            });
+        }
+        // Copied aside, then renamed: another process never sees half of it.
+        let aside = checkpoint.with_extension("partial");
+        fs::copy(&made, &aside).map_err(at(&aside))?;
+        fs::rename(&aside, checkpoint).map_err(at(checkpoint))
+    }
+
+    /// Where the class-data archive of this runtime is, or will be.
+    pub(crate) fn class_archive(&self, java: &Java) -> PathBuf {
+        let runtime: String = java
+            .version()
+            .chars()
+            .map(|c| {
+                if c.is_ascii_alphanumeric() || c == '.' {
+                    c
+                } else {
+                    '_'
+                }
+            })
+            .collect();
+        self.cache
+            .join(format!("classes-{}-{runtime}.jsa", self.version))
+    }
+
+    /// The right to make the class-data archive, unless it is there or somebody is at it.
+    pub(crate) fn class_archive_lock(&self, archive: &Path) -> Option<FileLock> {
+        if archive.exists() {
+            return None;
+        }
+        let lock = FileLock::try_take(&self.cache.join("classes-lock"))?;
+        (!archive.exists()).then_some(lock)
+    }
+}
+
+fn main_jar(lib: &Path, version: &str) -> PathBuf {
+    lib.join(format!("kafka_2.13-{version}.jar"))
+}
+
+fn cache_folder() -> PathBuf {
+    let set = |name: &str| {
+        env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    set("THALWEG_KAFKA_CACHE")
+        .or_else(|| set("XDG_CACHE_HOME").map(|cache| cache.join("thalweg/kafka")))
+        .or_else(|| set("HOME").map(|home| home.join(".cache/thalweg/kafka")))
+        .unwrap_or_else(|| env::temp_dir().join("thalweg-kafka-cache"))
+}
+
+/// A temporary folder under the name that the guard of a broker is willing to remove.
+pub(crate) fn scratch_folder() -> Result<tempfile::TempDir, StartError> {
+    tempfile::TempDir::with_prefix("thalweg-kafka-").map_err(at(&env::temp_dir()))
+}
+
+fn fetch(cache: &Path, lib: &Path, version: &str) -> Result<(), StartError> {
+    tracing::info!(version, folder = %lib.display(), "fetching Kafka's jars with Maven, once");
+    let scratch = scratch_folder()?;
+    let pom = scratch.path().join("pom.xml");
+    folder::write(&pom, &pom_text(version))?;
+    let aside = cache.join(format!("lib-{version}.partial"));
+    if aside.exists() {
+        fs::remove_dir_all(&aside).map_err(at(&aside))?;
+    }
+    let output = Command::new("mvn")
+        .args(["-q", "-B", "-f"])
+        .arg(&pom)
+        .arg("dependency:copy-dependencies")
+        .arg(format!("-DoutputDirectory={}", aside.display()))
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| no_maven(version, cache, &error))?;
+    if !output.status.success() || !main_jar(&aside, version).exists() {
+        return Err(StartError::Maven {
+            version: version.to_owned(),
+            output: printed(&output),
+        });
+    }
+    fs::rename(&aside, lib).map_err(at(lib))
+}
+
+fn no_maven(version: &str, cache: &Path, error: &std::io::Error) -> StartError {
+    StartError::NoMaven {
+        version: version.to_owned(),
+        cache: cache.to_owned(),
+        reason: error.to_string(),
+    }
+}
+
+/// The broker, and a logger for it: the jars come with none.
+///
+/// `kafka-tools-api` is left out: 4.4.0 names it and it was never published.
+fn pom_text(version: &str) -> String {
+    format!(
+        "<project><modelVersion>4.0.0</modelVersion>
+<groupId>thalweg</groupId><artifactId>kafka-for-tests</artifactId><version>1</version>
+<dependencies>
+<dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId>
+<version>{version}</version><exclusions><exclusion>
+<groupId>org.apache.kafka</groupId><artifactId>kafka-tools-api</artifactId>
+</exclusion></exclusions></dependency>
+<dependency><groupId>org.slf4j</groupId><artifactId>slf4j-simple</artifactId>
+<version>1.7.36</version></dependency>
+</dependencies></project>
+"
+    )
+}
+
+fn printed(output: &Output) -> String {
+    let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.push_str(&String::from_utf8_lossy(&output.stderr));
+    folder::tail(&text)
+}

@@ -1,0 +1,95 @@
+//! Picks a Kafka that this machine can have.
+
+use std::env;
+use std::fmt;
+
+use crate::cache::KafkaJars;
+use crate::cluster::{DEFAULT_VERSION, KafkaCluster};
+use crate::error::StartError;
+use crate::java::Java;
+
+/// Names the addresses of a Kafka that runs already.
+const SERVERS: &str = "THALWEG_BOOTSTRAP_SERVERS";
+
+/// A Kafka of one broker: the one the machine has, or one that was started.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let kafka = thalweg_testcontainers::Kafka::pick().await?;
+/// println!("{kafka}"); // Kafka 4.3.0 from its jars, at 127.0.0.1:24817
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Kafka {
+    origin: Origin,
+}
+
+#[derive(Debug)]
+enum Origin {
+    Running(String),
+    Jars(KafkaCluster),
+}
+
+impl Kafka {
+    /// Takes the first that can be had: the address in `THALWEG_BOOTSTRAP_SERVERS`; Kafka's
+    /// jars, which need Java 17 and, the first time, Maven.
+    ///
+    /// # Errors
+    /// [`StartError`] says what is missing and how to install it.
+    pub async fn pick() -> Result<Self, StartError> {
+        let origin = match given_servers() {
+            Some(servers) => Origin::Running(servers),
+            None => Origin::Jars(KafkaCluster::builder().start().await?),
+        };
+        Ok(Self { origin })
+    }
+
+    /// Says, without starting anything, whether [`Self::pick`] has something to pick.
+    ///
+    /// # Errors
+    /// What is missing.
+    pub fn available() -> Result<(), StartError> {
+        if given_servers().is_some() {
+            return Ok(());
+        }
+        Java::find()?;
+        KafkaJars::can_be_had(DEFAULT_VERSION)
+    }
+
+    /// Where clients connect.
+    #[must_use]
+    pub fn bootstrap_servers(&self) -> &str {
+        match &self.origin {
+            Origin::Running(servers) => servers,
+            Origin::Jars(cluster) => cluster.bootstrap_servers(),
+        }
+    }
+
+    /// The cluster, if it was started here from jars: only then its brokers can be killed.
+    #[must_use]
+    pub fn cluster(&self) -> Option<&KafkaCluster> {
+        match &self.origin {
+            Origin::Running(_) => None,
+            Origin::Jars(cluster) => Some(cluster),
+        }
+    }
+}
+
+impl fmt::Display for Kafka {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.origin {
+            Origin::Running(servers) => write!(f, "the Kafka at {servers} (from {SERVERS})"),
+            Origin::Jars(cluster) => {
+                let (version, servers) = (cluster.version(), cluster.bootstrap_servers());
+                write!(f, "Kafka {version} from its jars, at {servers}")
+            }
+        }
+    }
+}
+
+fn given_servers() -> Option<String> {
+    env::var(SERVERS)
+        .ok()
+        .filter(|servers| !servers.trim().is_empty())
+}
