@@ -1,1 +1,14 @@
 //! A pure-Rust Kafka client: consumer, producer, transactions, groups, admin.
+
+mod config;
+mod net;
+mod rng;
+mod spawn;
+mod topic_partition;
+
+// The public interface is:
+pub use config::{ClientConfig, ConfigError};
+pub use net::{ByteStream, ConnectionFailure, PeerProtocol, TcpTransport, Transport};
+pub use rng::Rng;
+pub use spawn::{BoxFuture, Spawner, TokioSpawner};
+pub use topic_partition::TopicPartition;
