@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
+use crate::cache::META_PROPERTIES;
 use crate::deadline::Deadline;
 use crate::error::{ControlError, StartError};
-use crate::folder::{self, at};
+use crate::folder;
 use crate::process::{BrokerProcess, keep_folder};
 use crate::server_properties;
 
@@ -49,22 +50,20 @@ impl Broker {
         id: i32,
         settings: &BTreeMap<String, String>,
         cluster_id: &str,
-        checkpoint: &Path,
+        formatted: &Path,
     ) -> Result<Self, StartError> {
         let data = data_folder(folder, id);
-        folder::create(&data)?;
+        folder::copy(formatted, &data)?;
         let config = folder.join(format!("broker-{id}.properties"));
         folder::write(&config, &server_properties::text(settings))?;
         // What `StorageTool format` would write, without the second that it takes.
         folder::write(
-            &data.join("meta.properties"),
+            &data.join(META_PROPERTIES),
             &format!(
                 "version=1\ncluster.id={cluster_id}\nnode.id={id}\ndirectory.id={}\n",
                 random_id()
             ),
         )?;
-        let copy = data.join("bootstrap.checkpoint");
-        fs::copy(checkpoint, &copy).map_err(at(&copy))?;
         Ok(Self {
             id,
             config,

@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! <cache>/lib-4.3.0/*.jar                      fetched by Maven once, moved into place whole
-//! <cache>/format-4.3.0-<features>.checkpoint   what `StorageTool format` writes, once
+//! <cache>/format-4.3.0-<features>/             what `StorageTool format` writes, made once
 //! <cache>/classes-4.3.0-<java>.jsa             class-data archive: start-up in half the time
-//! <cache>/lock                                 held while one of them is made
+//! <cache>/lock, classes-lock                   held while one of them is made
 //! ```
 
 use std::env;
@@ -15,7 +15,7 @@ use std::process::{Command, Output, Stdio};
 
 use crate::error::StartError;
 use crate::folder::{self, FileLock, at};
-use crate::java::Java;
+use crate::java::{self, Java};
 use crate::server_properties::{self, Node};
 
 /// The jars of one Kafka version and what was prepared from them.
@@ -26,7 +26,10 @@ pub(crate) struct KafkaJars {
     class_path: OsString,
 }
 
-/// Any valid id serves: the checkpoint that is kept does not contain it.
+/// Which cluster and node a storage folder belongs to.
+pub(crate) const META_PROPERTIES: &str = "meta.properties";
+
+/// Any valid id serves: the files that are kept do not contain it.
 const FORMAT_CLUSTER_ID: &str = "AAAAAAAAQACAAAAAAAAAAA";
 
 impl KafkaJars {
@@ -71,8 +74,9 @@ impl KafkaJars {
         &self.class_path
     }
 
-    /// The checkpoint with the cluster's initial feature levels, made once per combination.
-    pub(crate) fn format_checkpoint(
+    /// A formatted storage folder that says nothing about its node: the cluster's initial
+    /// feature levels. Made once per combination.
+    pub(crate) fn formatted(
         &self,
         java: &Java,
         features: &[(String, i16)],
@@ -81,24 +85,28 @@ impl KafkaJars {
         for (feature, level) in features {
             name.push_str(&format!("-{feature}-{level}"));
         }
-        let checkpoint = self.cache.join(name + ".checkpoint");
-        if !checkpoint.exists() {
+        let formatted = self.cache.join(name);
+        if !formatted.exists() {
             let _lock = FileLock::wait(&self.cache.join("lock"))?;
-            if !checkpoint.exists() {
-                self.format(java, features, &checkpoint)?;
+            if !formatted.exists() {
+                self.format(java, features, &formatted)?;
             }
         }
-        Ok(checkpoint)
+        Ok(formatted)
     }
 
     fn format(
         &self,
         java: &Java,
         features: &[(String, i16)],
-        checkpoint: &Path,
+        formatted: &Path,
     ) -> Result<(), StartError> {
         let scratch = scratch_folder()?;
-        let data = scratch.path().join("data");
+        // In the cache, so that it can be renamed into place.
+        let data = self.cache.join("format.partial");
+        if data.exists() {
+            fs::remove_dir_all(&data).map_err(at(&data))?;
+        }
         let config = scratch.path().join("server.properties");
         let node = Node {
             id: 1,
@@ -109,12 +117,8 @@ impl KafkaJars {
         folder::write(&config, &server_properties::text(&settings))?;
         let mut command = Command::new(java.program());
         command
-            .args([
-                "-XX:TieredStopAtLevel=1",
-                "-XX:+UseSerialGC",
-                "-Xmx256m",
-                "-cp",
-            ])
+            .args(java::options("256m"))
+            .arg("-cp")
             .arg(&self.class_path)
             .args([
                 "kafka.tools.StorageTool",
@@ -127,21 +131,20 @@ impl KafkaJars {
         for (feature, level) in features {
             command.args(["--feature", &format!("{feature}={level}")]);
         }
-        let made = data.join("bootstrap.checkpoint");
         let output = command
             .stdin(Stdio::null())
             .output()
             .map_err(at(java.program()))?;
-        if !output.status.success() || !made.exists() {
+        // The one file that belongs to a node; every broker gets its own.
+        let identity = data.join(META_PROPERTIES);
+        if !output.status.success() || !identity.exists() {
             return Err(StartError::Format {
                 version: self.version.clone(),
                 output: printed(&output),
             });
         }
-        // Copied aside, then renamed: another process never sees half of it.
-        let aside = checkpoint.with_extension("partial");
-        fs::copy(&made, &aside).map_err(at(&aside))?;
-        fs::rename(&aside, checkpoint).map_err(at(checkpoint))
+        fs::remove_file(&identity).map_err(at(&identity))?;
+        fs::rename(&data, formatted).map_err(at(formatted))
     }
 
     /// Where the class-data archive of this runtime is, or will be.

@@ -117,17 +117,17 @@ impl KafkaClusterBuilder {
         }
         let java = Java::find()?;
         let jars = KafkaJars::locate(&self.version)?;
-        let checkpoint = jars.format_checkpoint(&java, &self.features)?;
+        let formatted = jars.formatted(&java, &self.features)?;
         let archive = jars.class_archive(&java);
         if let Some(_lock) = jars.class_archive_lock(&archive) {
             tracing::info!(archive = %archive.display(), "preparing fast starts of Kafka, once");
-            if let Err(error) = make_class_archive(&java, &jars, &checkpoint, &archive) {
+            if let Err(error) = make_class_archive(&java, &jars, &formatted, &archive) {
                 tracing::warn!(%error, "Kafka will start slowly: no class-data archive");
             }
         }
         let mut attempt = 1;
         loop {
-            match self.try_start(&java, &jars, &checkpoint, &archive) {
+            match self.try_start(&java, &jars, &formatted, &archive) {
                 Err(Attempt::PortTaken(_)) if attempt < PORT_ATTEMPTS => attempt += 1,
                 Err(Attempt::PortTaken(error) | Attempt::Failed(error)) => return Err(error),
                 Ok(cluster) => return Ok(cluster),
@@ -139,7 +139,7 @@ impl KafkaClusterBuilder {
         &self,
         java: &Java,
         jars: &KafkaJars,
-        checkpoint: &Path,
+        formatted: &Path,
         archive: &Path,
     ) -> Result<KafkaCluster, Attempt> {
         let launch = Launch {
@@ -173,7 +173,7 @@ impl KafkaClusterBuilder {
             let data = data_folder(folder, node.id);
             let config = self.config_of(node.id);
             let settings = server_properties::settings(*node, &shared.nodes, &data, &config);
-            let mut broker = Broker::lay_out(folder, node.id, &settings, &cluster_id, checkpoint)?;
+            let mut broker = Broker::lay_out(folder, node.id, &settings, &cluster_id, formatted)?;
             broker.launch(&shared.launch)?;
             shared.brokers.push(Mutex::new(broker));
         }
@@ -231,17 +231,18 @@ impl From<StartError> for Attempt {
 fn make_class_archive(
     java: &Java,
     jars: &KafkaJars,
-    checkpoint: &Path,
+    formatted: &Path,
     archive: &Path,
 ) -> Result<(), String> {
     let aside = archive.with_extension("partial");
     let trainer = KafkaCluster::builder()
         .jvm_option(&format!("-XX:ArchiveClassesAtExit={}", aside.display()));
-    let cluster = trainer
-        .try_start(java, jars, checkpoint, archive)
-        .map_err(|attempt| match attempt {
-            Attempt::PortTaken(error) | Attempt::Failed(error) => error.to_string(),
-        })?;
+    let cluster =
+        trainer
+            .try_start(java, jars, formatted, archive)
+            .map_err(|attempt| match attempt {
+                Attempt::PortTaken(error) | Attempt::Failed(error) => error.to_string(),
+            })?;
     cluster
         .shared
         .end(1, Signal::TERM)

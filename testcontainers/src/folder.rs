@@ -22,6 +22,24 @@ pub(crate) fn write(path: &Path, text: &str) -> Result<(), StartError> {
     fs::write(path, text).map_err(at(path))
 }
 
+/// Copies a folder with all that is in it; `to` need not exist.
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), StartError> {
+    create(to)?;
+    for entry in fs::read_dir(from).map_err(at(from))? {
+        let source = entry.map_err(at(from))?.path();
+        let Some(name) = source.file_name() else {
+            continue;
+        };
+        let target = to.join(name);
+        if source.is_dir() {
+            copy(&source, &target)?;
+        } else {
+            fs::copy(&source, &target).map_err(at(&target))?;
+        }
+    }
+    Ok(())
+}
+
 /// An exclusive lock between processes, held until it is dropped.
 #[derive(Debug)]
 pub(crate) struct FileLock {

@@ -17,6 +17,10 @@
 //! | `THALWEG_BOOTSTRAP_SERVERS` | a running Kafka that [`Kafka::pick`] takes |
 //! | `THALWEG_REQUIRE_KAFKA` | `1`: a test without a Kafka fails; else it is ignored |
 //!
+//! # Features
+//! `harness` (off by default): `KafkaTests`, a runner for test targets whose tests need a Kafka,
+//! which reports them as ignored where none can be had.
+//!
 //! # What it lacks
 //! Linux only: it relies on `/bin/sh`, signals and loopback ports outside the ephemeral range.
 //! TLS and SASL listeners are not set up. Nothing here speaks Kafka's protocol.
@@ -27,6 +31,8 @@ mod cluster;
 mod deadline;
 mod error;
 mod folder;
+#[cfg(feature = "harness")]
+mod harness;
 mod java;
 mod pick;
 mod ports;
@@ -35,4 +41,6 @@ mod server_properties;
 
 pub use cluster::{KafkaCluster, KafkaClusterBuilder};
 pub use error::{ControlError, StartError};
+#[cfg(feature = "harness")]
+pub use harness::KafkaTests;
 pub use pick::Kafka;

@@ -1,25 +1,20 @@
 //! Starts a Kafka for trying things out, and ends it with itself.
 //!
-//! `thalweg-kafka [BROKERS] [KEY=VALUE ...]` prints the address and runs until it is killed (^C)
-//! or its standard input closes.
+//! It prints the address and runs until it is killed (^C) or its standard input closes.
 
 use std::io::Read;
 use std::process::ExitCode;
 
-use thalweg_testcontainers::KafkaCluster;
+use thalweg_testcontainers::{KafkaCluster, KafkaClusterBuilder};
+
+const USAGE: &str = "usage: thalweg-kafka [--version V] [--brokers N] \
+                     [--config KEY=VALUE]... [--feature NAME=LEVEL]...";
 
 fn main() -> ExitCode {
-    let mut builder = KafkaCluster::builder();
-    for argument in std::env::args().skip(1) {
-        builder = match (argument.split_once('='), argument.parse()) {
-            (Some((key, value)), _) => builder.config(key, value),
-            (None, Ok(brokers)) => builder.brokers(brokers),
-            (None, Err(_)) => {
-                eprintln!("usage: thalweg-kafka [BROKERS] [KEY=VALUE ...]");
-                return ExitCode::FAILURE;
-            }
-        };
-    }
+    let Some(builder) = configured(std::env::args().skip(1)) else {
+        eprintln!("{USAGE}");
+        return ExitCode::FAILURE;
+    };
     let cluster = match builder.start_blocking() {
         Ok(cluster) => cluster,
         Err(error) => {
@@ -38,4 +33,20 @@ fn main() -> ExitCode {
     // Whoever started it may close the pipe instead of killing it.
     let _ = std::io::stdin().read_to_end(&mut Vec::new());
     ExitCode::SUCCESS
+}
+
+/// What the command line asks for, or `None` if it makes no sense.
+fn configured(mut arguments: impl Iterator<Item = String>) -> Option<KafkaClusterBuilder> {
+    let mut builder = KafkaCluster::builder();
+    while let Some(option) = arguments.next() {
+        let value = arguments.next()?;
+        builder = match (option.as_str(), value.split_once('=')) {
+            ("--version", None) => builder.version(&value),
+            ("--brokers", None) => builder.brokers(value.parse().ok()?),
+            ("--config", Some((key, value))) => builder.config(key, value),
+            ("--feature", Some((name, level))) => builder.feature(name, level.parse().ok()?),
+            _ => return None,
+        };
+    }
+    Some(builder)
 }

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 
 use crate::cache::KafkaJars;
 use crate::cluster::{DEFAULT_VERSION, KafkaCluster};
@@ -64,6 +65,13 @@ impl Kafka {
             Origin::Running(servers) => servers,
             Origin::Jars(cluster) => cluster.bootstrap_servers(),
         }
+    }
+
+    /// A name for a topic or a group that nobody else uses on this Kafka.
+    #[must_use]
+    pub fn unique_name(&self, prefix: &str) -> String {
+        let random = RandomState::new().hash_one(std::process::id());
+        format!("{prefix}-{random:016x}")
     }
 
     /// The cluster, if it was started here from jars: only then its brokers can be killed.

@@ -106,7 +106,6 @@ impl BrokerProcess {
         Ok(true)
     }
 
-    /// The resident memory of the broker, in KiB.
     pub(crate) fn process_id(&self) -> i32 {
         self.broker.as_raw_nonzero().get()
     }
@@ -117,6 +116,8 @@ impl Drop for BrokerProcess {
         if matches!(self.ended(), Ok(None)) {
             // SIGKILL ends a frozen process as well; a broker that is gone already is no error.
             let _ = self.signal(Signal::KILL);
+            // Waiting would close it first, and the guard would clean up as if we had died.
+            let _pipe = self.guard.stdin.take();
             let _ = self.guard.wait();
         }
     }
