@@ -29,8 +29,6 @@ use super::error::RecordError;
 pub(super) const LENGTH_END: usize = 12;
 /// The format byte is at the same place in all formats.
 pub(super) const MAGIC_POSITION: usize = 16;
-/// Where a format 2 batch's leader epoch lies.
-pub(super) const LEADER_EPOCH_POSITION: usize = 12;
 /// Where a format 2 batch's checksum lies.
 pub(super) const CRC_POSITION: usize = 17;
 /// Where the bytes begin that a format 2 batch's checksum covers.

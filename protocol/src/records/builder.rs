@@ -245,8 +245,17 @@ impl RecordBatchBuilder {
         if self.buffer.is_empty() {
             self.buffer.resize(HEADER_BYTES, 0);
         }
-        std::mem::swap(&mut *buffer, &mut self.buffer);
-        let attributes = self.attributes & CONTROL;
+        if self.compression == Compression::None || self.record_count == 0 {
+            std::mem::swap(&mut *buffer, &mut self.buffer);
+        } else {
+            buffer.resize(HEADER_BYTES, 0);
+            let records = self.buffer.get(HEADER_BYTES..).unwrap_or_default();
+            compressor.compress(self.compression, records, &mut buffer);
+        }
+        let attributes = match self.record_count {
+            0 => self.attributes & CONTROL,
+            _ => self.attributes,
+        };
         let batch = UnsealedBatch::new(
             buffer,
             attributes,

@@ -19,6 +19,7 @@
 mod batch;
 mod batches;
 mod builder;
+mod codec;
 mod columns;
 mod compression;
 mod control;
@@ -36,7 +37,9 @@ pub use batch::{RecordBatch, TimestampType};
 pub use batches::RecordBatches;
 pub use builder::{AppendError, RecordBatchBuilder};
 pub use columns::Columns;
-pub use compression::{Compression, Compressor, DecompressError, Decompressor, UnknownCompression};
+pub use compression::{
+    Compression, Compressor, DecompressError, Decompressor, InvalidLevel, UnknownCompression,
+};
 pub use control::ControlRecord;
 pub use error::{RecordError, RecordFault};
 pub use headers::Headers;

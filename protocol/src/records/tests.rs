@@ -38,9 +38,23 @@ fn only_batch(bytes: &[u8]) -> RecordBatch<'_> {
     batch
 }
 
+const CODECS: [Compression; 5] = [
+    Compression::None,
+    Compression::Gzip,
+    Compression::Snappy,
+    Compression::Lz4,
+    Compression::Zstd,
+];
+
 #[test]
 fn what_is_built_is_read_back() {
-    let bytes = built(RECORDS, Compression::None);
+    for compression in CODECS {
+        read_back(compression);
+    }
+}
+
+fn read_back(compression: Compression) {
+    let bytes = built(RECORDS, compression);
     let batch = only_batch(&bytes);
     assert_eq!(batch.producer_id(), ProducerId(9));
     assert_eq!((batch.producer_epoch(), batch.base_sequence()), (8, 7));
