@@ -1,6 +1,7 @@
 //! A pure-Rust Kafka client: consumer, producer, transactions, groups, admin.
 
 mod config;
+mod group;
 mod net;
 mod rng;
 mod spawn;
@@ -8,6 +9,11 @@ mod topic_partition;
 
 // The public interface is:
 pub use config::{ClientConfig, ConfigError};
+pub use group::{
+    AssignError, Assignor, CooperativeStickyAssignor, GroupMetadata, MemberAssignment,
+    MemberSubscription, RangeAssignor, RebalanceProtocol, RoundRobinAssignor, StickyAssignor,
+    TopicToAssign,
+};
 pub use net::{ByteStream, ConnectionFailure, PeerProtocol, TcpTransport, Transport};
 pub use rng::Rng;
 pub use spawn::{BoxFuture, Spawner, TokioSpawner};
