@@ -27,6 +27,7 @@ mod error;
 mod headers;
 mod legacy;
 mod pool;
+mod reseal;
 mod rows;
 mod scratch;
 mod unsealed;
@@ -44,6 +45,7 @@ pub use control::ControlRecord;
 pub use error::{RecordError, RecordFault};
 pub use headers::Headers;
 pub use pool::{BufferPool, PooledBuffer};
+pub use reseal::reseal;
 pub use rows::{RecordRef, Rows, RowsIter};
 pub use unsealed::{BatchSeal, UnsealedBatch};
 
