@@ -1,6 +1,8 @@
 //! A pure-Rust Kafka client: consumer, producer, transactions, groups, admin.
 
+mod cluster;
 mod config;
+mod error;
 mod group;
 mod net;
 mod rng;
@@ -8,7 +10,9 @@ mod spawn;
 mod topic_partition;
 
 // The public interface is:
+pub use cluster::{Broker, Cluster, Leader, MetadataSnapshot, PartitionMetadata, TopicMetadata};
 pub use config::{ClientConfig, ConfigError};
+pub use error::{BrokerAddress, CallError, ConnectError, Disposition, UnsupportedVersion};
 pub use group::{
     AssignError, Assignor, CooperativeStickyAssignor, GroupMetadata, MemberAssignment,
     MemberSubscription, RangeAssignor, RebalanceProtocol, RoundRobinAssignor, StickyAssignor,

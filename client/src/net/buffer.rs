@@ -14,7 +14,7 @@ use bytes::Bytes;
 
 /// Capacities of the pooled sizes, in bytes. The last leaves room beside 1 MiB of records for the
 /// rest of a fetch response, so that responses capped at 1 MiB still fit.
-const SIZES: [usize; 6] = [
+pub(super) const SIZES: [usize; 6] = [
     32 << 10,
     64 << 10,
     128 << 10,

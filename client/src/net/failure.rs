@@ -21,6 +21,11 @@ pub enum ConnectionFailure {
         /// How long was waited.
         after: Duration,
     },
+    /// The connection opened, but the peer did not answer the first request within the time allowed.
+    SetupTimedOut {
+        /// How long was waited.
+        after: Duration,
+    },
     /// The peer closed the connection.
     ClosedByPeer {
         /// Whether the peer had ever answered anything on it.
@@ -138,6 +143,11 @@ impl fmt::Display for ConnectionFailure {
                 in_response: true, ..
             } => f.write_str("the peer closed the connection in the middle of a response"),
             ConnectionFailure::ClosedByPeer { .. } => f.write_str("the peer closed the connection"),
+            ConnectionFailure::SetupTimedOut { after } => write!(
+                f,
+                "something accepts connections there but did not answer within {after:?}: the \
+                 broker hangs, or it is not a Kafka broker, or a listener that requires TLS"
+            ),
             ConnectionFailure::RequestTimedOut { after } => {
                 write!(
                     f,

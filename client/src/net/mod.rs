@@ -18,10 +18,12 @@ mod buffer;
 mod driver;
 mod failure;
 mod reader;
+#[cfg(test)]
+mod tests;
 mod transport;
 mod writer;
 
 pub(crate) use buffer::ReceivePool;
-pub(crate) use driver::{ConnectionHandle, ConnectionOptions, PendingFrame, drive};
+pub(crate) use driver::{ConnectionHandle, ConnectionOptions, PendingFrame, RequestFailure, drive};
 pub use failure::{ConnectionFailure, PeerProtocol};
 pub use transport::{ByteStream, TcpTransport, Transport};
