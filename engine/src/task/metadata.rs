@@ -1,0 +1,377 @@
+//! The text committed with a task's offsets: commit sequence and event time (E2, T4).
+//!
+//! Kafka keeps a string of at most 4096 bytes (`offset.metadata.max.bytes`) with every committed
+//! offset. All inputs of a task carry the same one, so any of them tells where the task stood.
+//!
+//! ```text
+//! "t1." base64url( fingerprint: u64 LE · commit sequence: varint · reference: time
+//!                  inputs: varint × (state: 1 byte · time · upstreams: varint × (state · time))
+//!                  cursors: varint × time )
+//!   state  bit 0: idle
+//!   time   0 = minimum (never heard), 1 = end of time, else zigzag varint of
+//!          (time − reference), plus 2; the first, `reference`, relates to 0
+//! ```
+
+/// Kafka's default for `offset.metadata.max.bytes`.
+pub(crate) const OFFSET_METADATA_BYTES_MAX: usize = 4096;
+
+const PREFIX: &str = "t1.";
+
+/// What is committed with a task's offsets.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct CommitMetadata {
+    /// Of the inputs and cursors the numbers below belong to.
+    pub(crate) fingerprint: u64,
+    /// E2: counts the task's transactions.
+    pub(crate) commit_sequence: u64,
+    /// Event time per input, in the order of `SubTopology::inputs`.
+    pub(crate) inputs: Vec<InputTime>,
+    /// Event time of operators that keep their own (stream time), in their order.
+    pub(crate) cursors: Vec<i64>,
+}
+
+/// The event time of one input.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct InputTime {
+    /// A source topic's watermark. Of a repartition topic: the minimum over `upstreams`.
+    pub(crate) watermark: i64,
+    /// The input was idle.
+    pub(crate) idle: bool,
+    /// Of a repartition topic: what each upstream task last said.
+    pub(crate) upstreams: Vec<UpstreamTime>,
+}
+
+/// What an upstream task last said through a repartition topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct UpstreamTime {
+    pub(crate) watermark: i64,
+    pub(crate) idle: bool,
+}
+
+/// Why the metadata of committed offsets cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MetadataError {
+    /// Offsets were committed without it.
+    #[error(
+        "they were committed by something other than this application (metadata {found:?}): use \
+         another application id, or delete the group's offsets to begin anew"
+    )]
+    Foreign {
+        /// What was found, cut to 40 characters.
+        found: String,
+    },
+    /// It claims our form but cannot be read.
+    #[error(
+        "it is damaged ({reason}): delete the group's offsets and the changelogs to begin anew"
+    )]
+    Damaged {
+        /// Where it breaks off.
+        reason: &'static str,
+    },
+    /// It belongs to another program.
+    #[error(
+        "it was written by a program that reads other inputs here: restore the old program, use \
+         another application id, or delete the group's offsets and the changelogs to begin anew"
+    )]
+    Fingerprint,
+}
+
+impl CommitMetadata {
+    /// As it goes into an offset commit.
+    pub(crate) fn encode(&self) -> String {
+        let times = self
+            .inputs
+            .iter()
+            .map(|input| input.watermark)
+            .chain(self.cursors.iter().copied());
+        let reference = times.filter(|time| is_finite(*time)).max().unwrap_or(0);
+        let mut bytes = Vec::with_capacity(64);
+        bytes.extend_from_slice(&self.fingerprint.to_le_bytes());
+        write_varint(&mut bytes, self.commit_sequence.into());
+        write_time(&mut bytes, reference, 0);
+        write_varint(&mut bytes, self.inputs.len() as u128);
+        for input in &self.inputs {
+            bytes.push(u8::from(input.idle));
+            write_time(&mut bytes, input.watermark, reference);
+            write_varint(&mut bytes, input.upstreams.len() as u128);
+            for upstream in &input.upstreams {
+                bytes.push(u8::from(upstream.idle));
+                write_time(&mut bytes, upstream.watermark, reference);
+            }
+        }
+        write_varint(&mut bytes, self.cursors.len() as u128);
+        for cursor in &self.cursors {
+            write_time(&mut bytes, *cursor, reference);
+        }
+        let mut text = String::from(PREFIX);
+        base64_encode(&bytes, &mut text);
+        text
+    }
+
+    /// Reads what [`encode`](Self::encode) wrote.
+    pub(crate) fn decode(text: &str) -> Result<Self, MetadataError> {
+        let Some(body) = text.strip_prefix(PREFIX) else {
+            return Err(MetadataError::Foreign {
+                found: text.chars().take(40).collect(),
+            });
+        };
+        let bytes = base64_decode(body).ok_or(MetadataError::Damaged {
+            reason: "not base64",
+        })?;
+        let mut reader = Reader { bytes: &bytes };
+        let metadata = reader.metadata().ok_or(MetadataError::Damaged {
+            reason: "cut short or too long",
+        })?;
+        if !reader.bytes.is_empty() {
+            return Err(MetadataError::Damaged {
+                reason: "bytes left over",
+            });
+        }
+        Ok(metadata)
+    }
+}
+
+fn is_finite(time: i64) -> bool {
+    time != i64::MIN && time != i64::MAX
+}
+
+fn write_varint(bytes: &mut Vec<u8>, mut value: u128) {
+    while value >= 0x80 {
+        bytes.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    bytes.push(value as u8);
+}
+
+fn write_time(bytes: &mut Vec<u8>, time: i64, reference: i64) {
+    match time {
+        i64::MIN => bytes.push(0),
+        i64::MAX => bytes.push(1),
+        _ => {
+            let delta = i128::from(time) - i128::from(reference);
+            let zigzag = ((delta << 1) ^ (delta >> 127)) as u128;
+            write_varint(bytes, zigzag + 2);
+        }
+    }
+}
+
+struct Reader<'b> {
+    bytes: &'b [u8],
+}
+
+impl Reader<'_> {
+    fn metadata(&mut self) -> Option<CommitMetadata> {
+        let (fingerprint, rest) = self.bytes.split_first_chunk::<8>()?;
+        self.bytes = rest;
+        let fingerprint = u64::from_le_bytes(*fingerprint);
+        let commit_sequence = u64::try_from(self.varint()?).ok()?;
+        let reference = self.time(0)?;
+        let mut inputs = Vec::new();
+        for _ in 0..self.count()? {
+            let idle = self.flag()?;
+            let watermark = self.time(reference)?;
+            let mut upstreams = Vec::new();
+            for _ in 0..self.count()? {
+                let idle = self.flag()?;
+                upstreams.push(UpstreamTime {
+                    idle,
+                    watermark: self.time(reference)?,
+                });
+            }
+            inputs.push(InputTime {
+                watermark,
+                idle,
+                upstreams,
+            });
+        }
+        let mut cursors = Vec::new();
+        for _ in 0..self.count()? {
+            cursors.push(self.time(reference)?);
+        }
+        Some(CommitMetadata {
+            fingerprint,
+            commit_sequence,
+            inputs,
+            cursors,
+        })
+    }
+
+    fn flag(&mut self) -> Option<bool> {
+        let (flag, rest) = self.bytes.split_first()?;
+        self.bytes = rest;
+        (*flag <= 1).then_some(*flag == 1)
+    }
+
+    /// A count of things that take at least a byte each.
+    fn count(&mut self) -> Option<usize> {
+        usize::try_from(self.varint()?)
+            .ok()
+            .filter(|count| *count <= self.bytes.len())
+    }
+
+    fn varint(&mut self) -> Option<u128> {
+        let mut value = 0_u128;
+        for shift in (0..77).step_by(7) {
+            let (byte, rest) = self.bytes.split_first()?;
+            self.bytes = rest;
+            value |= u128::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Some(value);
+            }
+        }
+        None
+    }
+
+    fn time(&mut self, reference: i64) -> Option<i64> {
+        match self.varint()? {
+            0 => Some(i64::MIN),
+            1 => Some(i64::MAX),
+            plus_two => {
+                let zigzag = plus_two - 2;
+                let delta = ((zigzag >> 1) as i128) ^ -((zigzag & 1) as i128);
+                i64::try_from(i128::from(reference) + delta).ok()
+            }
+        }
+    }
+}
+
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+fn base64_encode(bytes: &[u8], text: &mut String) {
+    for chunk in bytes.chunks(3) {
+        let word = chunk
+            .iter()
+            .fold(0_u32, |word, byte| word << 8 | u32::from(*byte));
+        let word = word << (8 * (3 - chunk.len()));
+        for sextet in 0..=chunk.len() {
+            let index = word >> (18 - 6 * sextet) & 63;
+            text.push(
+                ALPHABET
+                    .get(index as usize)
+                    .map_or('A', |letter| char::from(*letter)),
+            );
+        }
+    }
+}
+
+fn base64_decode(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len() * 3 / 4);
+    for chunk in text.as_bytes().chunks(4) {
+        let mut word = 0_u32;
+        for letter in chunk {
+            let sextet = ALPHABET.iter().position(|candidate| candidate == letter)?;
+            word = word << 6 | u32::try_from(sextet).ok()?;
+        }
+        word <<= 6 * (4 - chunk.len());
+        let whole = [(word >> 16) as u8, (word >> 8) as u8, word as u8];
+        bytes.extend(whole.iter().take(chunk.len() - 1));
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> CommitMetadata {
+        CommitMetadata {
+            fingerprint: 0x0123_4567_89ab_cdef,
+            commit_sequence: u64::MAX,
+            inputs: vec![
+                InputTime {
+                    watermark: 1_700_000_000_123,
+                    idle: true,
+                    upstreams: vec![],
+                },
+                InputTime {
+                    watermark: i64::MIN,
+                    idle: false,
+                    upstreams: vec![
+                        UpstreamTime {
+                            watermark: i64::MIN,
+                            idle: false,
+                        },
+                        UpstreamTime {
+                            watermark: i64::MAX,
+                            idle: true,
+                        },
+                        UpstreamTime {
+                            watermark: i64::MAX - 1,
+                            idle: true,
+                        },
+                        UpstreamTime {
+                            watermark: i64::MIN + 1,
+                            idle: false,
+                        },
+                        UpstreamTime {
+                            watermark: 1_700_000_000_122,
+                            idle: false,
+                        },
+                    ],
+                },
+            ],
+            cursors: vec![-5, 1_699_999_999_999],
+        }
+    }
+
+    #[test]
+    fn what_is_encoded_is_decoded() {
+        for metadata in [sample(), CommitMetadata::default()] {
+            assert_eq!(CommitMetadata::decode(&metadata.encode()), Ok(metadata));
+        }
+    }
+
+    #[test]
+    fn cut_at_any_byte_or_lengthened_it_is_an_error() {
+        let text = sample().encode();
+        for length in 0..text.len() {
+            let cut = text.get(..length).expect("it is ASCII");
+            assert!(CommitMetadata::decode(cut).is_err(), "cut at {length}");
+        }
+        assert!(CommitMetadata::decode(&format!("{text}AAAA")).is_err());
+    }
+
+    #[test]
+    fn metadata_of_others_is_told_from_damage() {
+        for foreign in ["", "{\"a\":1}", "t2.AAAA", &"ä".repeat(500)] {
+            let error = CommitMetadata::decode(foreign);
+            assert!(
+                matches!(error, Err(MetadataError::Foreign { .. })),
+                "{foreign:?}"
+            );
+        }
+        for damaged in [
+            "t1.",
+            "t1.====",
+            "t1.AAAAAAAAAAAA",
+            "t1.____________________________",
+        ] {
+            let error = CommitMetadata::decode(damaged);
+            assert!(
+                matches!(error, Err(MetadataError::Damaged { .. })),
+                "{damaged:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn five_hundred_upstream_tasks_within_seconds_of_each_other_fit() {
+        let upstreams = (0..500)
+            .map(|task| UpstreamTime {
+                watermark: 1_700_000_000_000 + task * 7,
+                idle: false,
+            })
+            .collect();
+        let inputs = vec![InputTime {
+            watermark: 1_700_000_000_000,
+            idle: false,
+            upstreams,
+        }];
+        let metadata = CommitMetadata {
+            inputs,
+            ..CommitMetadata::default()
+        };
+        assert!(metadata.encode().len() <= OFFSET_METADATA_BYTES_MAX);
+    }
+}
