@@ -1,1 +1,3 @@
 //! Whole-system tests of Thalweg: wire vectors, client, engine, recovery, tidiness.
+
+pub mod record_vectors;
