@@ -2,11 +2,15 @@
 #![forbid(unsafe_code)]
 
 mod assignor;
+mod runtime;
 mod seams;
 mod state_folder;
 mod task;
 mod topology;
 
+pub use runtime::{
+    AppError, AppMetrics, Guarantee, Handle, Health, Status, TaskMetrics, WorkerMetrics,
+};
 pub use seams::{
     Clock, FolderStorage, MemoryStorage, Storage, StorageLock, SystemClock, VirtualClock,
 };

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::TaskId;
+use crate::assignor::TaskId;
+use crate::task::SubTopologyId;
 
 /// Gives every task to one member, at most one task apart, moving as few as that allows.
 ///
@@ -74,7 +75,7 @@ fn shares(tasks: usize, owned: &BTreeMap<String, BTreeSet<TaskId>>) -> BTreeMap<
 
 /// The task to give up first: the last of the sub-topology that has most tasks here.
 fn most_crowded(assigned: &BTreeSet<TaskId>) -> Option<TaskId> {
-    let mut counts: BTreeMap<u32, usize> = BTreeMap::new();
+    let mut counts: BTreeMap<SubTopologyId, usize> = BTreeMap::new();
     for task in assigned {
         *counts.entry(task.sub_topology).or_default() += 1;
     }

@@ -16,28 +16,19 @@
 //! (workers), since those are what computes.
 
 mod balance;
+mod group_assignor;
 mod note;
+mod task_id;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use thalweg_protocol::PartitionId;
 
-pub(crate) use note::{MemberNote, NoteError};
+use crate::task::SubTopologyId;
 
-/// One partition of one sub-topology: the unit of work, of state and of assignment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct TaskId {
-    /// Index of the sub-topology in the topology.
-    pub(crate) sub_topology: u32,
-    /// The partition of all of its topics.
-    pub(crate) partition: PartitionId,
-}
-
-impl std::fmt::Display for TaskId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}_{}", self.sub_topology, self.partition.0)
-    }
-}
+pub(crate) use group_assignor::GroupAssignor;
+use note::MemberNote;
+pub(crate) use task_id::TaskId;
 
 /// The name under which members agree on this assignor.
 pub(crate) const ASSIGNOR_NAME: &str = "thalweg";
@@ -76,7 +67,7 @@ impl TaskTopics {
                     break;
                 };
                 tasks.insert(TaskId {
-                    sub_topology,
+                    sub_topology: SubTopologyId(sub_topology),
                     partition: PartitionId(partition),
                 });
             }
@@ -90,7 +81,7 @@ impl TaskTopics {
             .zip(&self.sub_topologies)
             .find(|(_, topics)| topics.iter().any(|known| known == topic))
             .map(|(sub_topology, _)| TaskId {
-                sub_topology,
+                sub_topology: SubTopologyId(sub_topology),
                 partition,
             })
     }
@@ -102,7 +93,7 @@ impl TaskTopics {
         task: TaskId,
         partitions: &'a BTreeMap<String, u32>,
     ) -> impl Iterator<Item = (&'a str, PartitionId)> {
-        let index = usize::try_from(task.sub_topology).unwrap_or(usize::MAX);
+        let index = usize::try_from(task.sub_topology.0).unwrap_or(usize::MAX);
         let topics = self.sub_topologies.get(index).into_iter().flatten();
         topics
             .filter(move |topic| {

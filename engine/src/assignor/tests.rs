@@ -12,7 +12,7 @@ fn tasks(sub_topologies: &[u32]) -> BTreeSet<TaskId> {
         .zip(sub_topologies)
         .flat_map(|(sub_topology, count)| {
             (0..*count).map(move |partition| TaskId {
-                sub_topology,
+                sub_topology: SubTopologyId(sub_topology),
                 partition: PartitionId(partition as i32),
             })
         })
@@ -125,7 +125,7 @@ proptest! {
         let tasks = tasks(&counts);
         let mut with_old_claims = newcomers(members);
         for claim in with_old_claims.values_mut() {
-            claim.owned.insert(TaskId { sub_topology: 99, partition: PartitionId(7) });
+            claim.owned.insert(TaskId { sub_topology: SubTopologyId(99), partition: PartitionId(7) });
         }
         prop_assert_eq!(assign(&tasks, &with_old_claims), assign(&tasks, &newcomers(members)));
     }
@@ -180,7 +180,7 @@ fn the_tasks_of_a_sub_topology_are_spread() {
     let tasks = tasks(&[2, 2]);
     let (assigned, _) = settle(&tasks, newcomers(2));
     for owned in assigned.values() {
-        let kinds: BTreeSet<u32> = owned.iter().map(|task| task.sub_topology).collect();
+        let kinds: BTreeSet<SubTopologyId> = owned.iter().map(|task| task.sub_topology).collect();
         assert_eq!(kinds.len(), 2, "one of each: {owned:?}");
     }
 }
@@ -199,13 +199,13 @@ fn a_task_reads_its_partition_of_every_topic_that_has_it() {
     let tasks = topics.tasks(&counts);
     assert_eq!(tasks.len(), 4);
     let wide = TaskId {
-        sub_topology: 0,
+        sub_topology: SubTopologyId(0),
         partition: PartitionId(1),
     };
     let read: Vec<_> = topics.partitions_of(wide, &counts).collect();
     assert_eq!(read, [("left", PartitionId(1)), ("right", PartitionId(1))]);
     let narrow = TaskId {
-        sub_topology: 0,
+        sub_topology: SubTopologyId(0),
         partition: PartitionId(2),
     };
     let read: Vec<_> = topics.partitions_of(narrow, &counts).collect();
