@@ -172,6 +172,11 @@ pub enum CallError {
     },
     /// The cluster has no controller at the moment.
     NoController,
+    /// The broker's answer leaves out what was asked for.
+    NotMentioned {
+        /// The request.
+        api: ApiKey,
+    },
     /// The time allowed was up before the answer came.
     TooSlow {
         /// The request.
@@ -259,6 +264,7 @@ impl CallError {
             | CallError::Unencodable { .. }
             | CallError::UnknownTopic { .. }
             | CallError::UnknownPartition { .. }
+            | CallError::NotMentioned { .. }
             | CallError::Closed => Disposition::Fatal,
         }
     }
@@ -267,7 +273,9 @@ impl CallError {
     pub fn outcome_unknown(&self) -> bool {
         match self {
             CallError::Disconnected { sent, .. } => *sent,
-            CallError::Malformed { .. } | CallError::TooSlow { .. } => true,
+            CallError::Malformed { .. }
+            | CallError::NotMentioned { .. }
+            | CallError::TooSlow { .. } => true,
             CallError::Refused { code, .. } => {
                 matches!(
                     *code,
@@ -396,6 +404,12 @@ impl fmt::Display for CallError {
                 )
             }
             CallError::NoController => f.write_str("the cluster has no controller at the moment"),
+            CallError::NotMentioned { api } => {
+                write!(
+                    f,
+                    "the broker's answer to {api} leaves out what was asked for"
+                )
+            }
             CallError::TooSlow { api } => write!(f, "{api} was not answered in time"),
             CallError::Exhausted {
                 operation,

@@ -1,15 +1,22 @@
 //! A pure-Rust Kafka client: consumer, producer, transactions, groups, admin.
 
+mod admin;
 mod cluster;
+mod concurrently;
 mod config;
 mod error;
 mod group;
+mod isolation_level;
 mod net;
 mod rng;
 mod spawn;
 mod topic_partition;
 
 // The public interface is:
+pub use admin::{
+    Admin, ClusterDescription, CreatedTopic, ListedOffset, NewTopic, OffsetSpec, Outcomes,
+    TopicListing,
+};
 pub use cluster::{Broker, Cluster, Leader, MetadataSnapshot, PartitionMetadata, TopicMetadata};
 pub use config::{ClientConfig, ConfigError};
 pub use error::{BrokerAddress, CallError, ConnectError, Disposition, UnsupportedVersion};
@@ -18,6 +25,7 @@ pub use group::{
     MemberSubscription, RangeAssignor, RebalanceProtocol, RoundRobinAssignor, StickyAssignor,
     TopicToAssign,
 };
+pub use isolation_level::IsolationLevel;
 pub use net::{ByteStream, ConnectionFailure, PeerProtocol, TcpTransport, Transport};
 pub use rng::Rng;
 pub use spawn::{BoxFuture, Spawner, TokioSpawner};

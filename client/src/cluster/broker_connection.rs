@@ -110,7 +110,17 @@ impl BrokerConnection {
 
     /// The newest version of `R` up to `cap` that both sides have.
     pub(crate) fn version_at_most<R: Request>(&self, cap: i16) -> Result<i16, CallError> {
-        self.versions.choose::<R>(cap, &self.address, self.pinned)
+        self.version_within::<R>(0, cap)
+    }
+
+    /// The newest version of `R` from `floor` up to `cap` that both sides have.
+    pub(crate) fn version_within<R: Request>(
+        &self,
+        floor: i16,
+        cap: i16,
+    ) -> Result<i16, CallError> {
+        self.versions
+            .choose::<R>(floor, cap, &self.address, self.pinned)
     }
 
     /// Why the connection ended; `None` while it is of use.

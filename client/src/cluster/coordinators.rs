@@ -31,7 +31,7 @@ impl Coordinators {
 
 impl Cluster {
     /// The coordinator of a group or transactional id, asked for if it is not known.
-    pub(crate) async fn coordinator(&self, of: Target<'_>) -> Result<BrokerId, CallError> {
+    pub(super) async fn coordinator(&self, of: Target<'_>) -> Result<BrokerId, CallError> {
         let Some(key) = of.coordinator() else {
             return Err(CallError::NoController);
         };

@@ -157,16 +157,21 @@ impl Cluster {
     ) -> Result<Arc<BrokerConnection>, CallError> {
         let broker = match to {
             Target::Any => self.any_broker(purpose)?,
-            Target::Controller => self
-                .metadata()
-                .controller()
-                .ok_or(CallError::NoController)?,
-            Target::Broker(broker) => broker,
-            Target::GroupCoordinator(_) | Target::TransactionCoordinator(_) => {
-                self.coordinator(to).await?
-            }
+            to => self.resolve(to).await?,
         };
         self.connection_to(broker, purpose).await
+    }
+
+    /// The broker that has to serve requests for `to`, asked for if it is not known.
+    pub(crate) async fn resolve(&self, to: Target<'_>) -> Result<BrokerId, CallError> {
+        match to {
+            Target::Any => self.any_broker(Purpose::Control),
+            Target::Controller => self.metadata().controller().ok_or(CallError::NoController),
+            Target::Broker(broker) => Ok(broker),
+            Target::GroupCoordinator(_) | Target::TransactionCoordinator(_) => {
+                self.coordinator(to).await
+            }
+        }
     }
 
     async fn connection_to(

@@ -66,26 +66,28 @@ impl ApiVersions {
         self.ranges.get(&(api.code())).copied()
     }
 
-    /// The newest version of `R` up to `cap` that both sides have.
+    /// The newest version of `R` from `floor` up to `cap` that both sides have.
     pub(super) fn choose<R: Request>(
         &self,
+        floor: i16,
         cap: i16,
         broker: &BrokerAddress,
         pinned: Option<Release>,
     ) -> Result<i16, CallError> {
+        let oldest = R::MIN_VERSION.max(floor);
         let newest = R::MAX_VERSION.min(cap).min(cap_of(R::API_KEY));
         let offered = self.range(R::API_KEY);
         let version = offered.and_then(|(oldest_offered, newest_offered)| {
             let version = newest.min(newest_offered);
-            (version >= R::MIN_VERSION.max(oldest_offered)).then_some(version)
+            (version >= oldest.max(oldest_offered)).then_some(version)
         });
         version.ok_or_else(|| {
             CallError::UnsupportedVersion(Box::new(UnsupportedVersion {
                 broker: broker.clone(),
                 api: R::API_KEY,
-                needed: (R::MIN_VERSION, newest),
+                needed: (oldest, newest),
                 offered,
-                since: first_release_with(R::API_KEY, R::MIN_VERSION),
+                since: first_release_with(R::API_KEY, oldest),
                 pinned: pinned.map(|release| Arc::from(release.name())),
             }))
         })
