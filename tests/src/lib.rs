@@ -1,3 +1,8 @@
 //! Whole-system tests of Thalweg: wire vectors, client, engine, recovery, tidiness.
+//!
+//! This library holds what several of them share.
 
+pub mod json;
+pub mod messages;
 pub mod record_vectors;
+pub mod vectors;

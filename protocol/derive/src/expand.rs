@@ -263,7 +263,7 @@ fn default(ident: &Ident, structure: &StructureFields<'_>) -> TokenStream {
 fn reflect(ident: &Ident, structure: &StructureFields<'_>) -> TokenStream {
     use syn::ext::IdentExt;
     let fields = structure.fields.iter().map(|field| {
-        let (name, default) = (field.name, field.default_value());
+        let (name, ty, default) = (field.name, field.ty, field.default_value());
         let json_name = camel_case(&name.unraw().to_string());
         let present = field.versions.condition().unwrap_or_else(|| quote!(true));
         let tagged = field.tag.is_some();
@@ -272,7 +272,10 @@ fn reflect(ident: &Ident, structure: &StructureFields<'_>) -> TokenStream {
                 name: #json_name,
                 present: #present,
                 tagged: #tagged,
-                is_default: self.#name == #default,
+                is_default: {
+                    let default: #ty = #default;
+                    self.#name == default
+                },
                 value: &mut self.#name,
             });
         }

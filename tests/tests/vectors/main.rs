@@ -1,0 +1,103 @@
+//! Goal: our codecs agree with Kafka's, byte for byte, and refuse what is cut or corrupt. Method:
+//! golden files written by Kafka's own Java code and captured from real brokers, each line read,
+//! compared with the content it states, and written again.
+//!
+//! Prints a count for each file. A line for something not defined here is counted as such, never as
+//! passed. Arguments select files by a part of their name.
+
+mod captures;
+mod messages;
+mod primitives;
+mod tally;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+use std::sync::Mutex;
+
+use serde_json::Value;
+use thalweg_tests::vectors::{VectorFile, folder};
+
+use tally::{Outcome, Tally};
+
+/// Checks one line of a file.
+type Check = fn(&Value) -> Outcome;
+
+/// The check for the lines of a file.
+fn check_for(name: &str) -> Check {
+    match name.strip_prefix("wire/").unwrap_or(name) {
+        "messages/apis.json" => messages::api,
+        "messages/frames.jsonl" => messages::frame,
+        name if name.starts_with("messages/") => messages::message,
+        name if name.starts_with("capture/") => captures::frame,
+        "primitives/varints.jsonl" => primitives::varint,
+        "primitives/uuids.jsonl" => primitives::uuid,
+        "primitives/murmur2.jsonl" => primitives::murmur2,
+        "primitives/checksums.jsonl" => primitives::checksum,
+        _ => |_| Outcome::NotDefined,
+    }
+}
+
+fn main() -> ExitCode {
+    let filters: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|a| !a.starts_with('-'))
+        .collect();
+    let mut files = VectorFile::all("wire");
+    files.retain(|file| filters.is_empty() || filters.iter().any(|f| file.name.contains(f)));
+    println!("vectors of {}", folder().display());
+
+    // The failures are told with their file and line; the panics' own words would be out of order.
+    std::panic::set_hook(Box::new(|_| {}));
+    let tallies = check_all(&files);
+    let _ = std::panic::take_hook();
+
+    let total = tally::print(&tallies);
+    if total.failed() > 0 {
+        println!("\nFAILED: {} of the lines", total.failed());
+        return ExitCode::FAILURE;
+    }
+    if total.passed == 0 && filters.is_empty() {
+        println!("\nFAILED: not one line was checked");
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
+
+/// Checks the files on all cores; the tallies come in the order of the files.
+fn check_all(files: &[VectorFile]) -> Vec<Tally> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let next = Mutex::new(files.iter().enumerate());
+    let tallies = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let Some((i, file)) = next.lock().expect("no panic inside").next() else {
+                        break;
+                    };
+                    let tally = check_file(file);
+                    tallies.lock().expect("no panic inside").push((i, tally));
+                }
+            });
+        }
+    });
+    let mut tallies = tallies.into_inner().expect("the threads are joined");
+    tallies.sort_by_key(|(i, _)| *i);
+    tallies.into_iter().map(|(_, tally)| tally).collect()
+}
+
+fn check_file(file: &VectorFile) -> Tally {
+    let mut tally = Tally::new(&file.name);
+    let check = check_for(&file.name);
+    for (i, line) in file.lines().iter().enumerate() {
+        let outcome = catch_unwind(AssertUnwindSafe(|| check(line))).unwrap_or_else(|panic| {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text
+                .or(panic.downcast_ref::<&str>().copied())
+                .unwrap_or("?");
+            Outcome::Failed(format!("panicked: {text}"))
+        });
+        tally.add(i + 1, outcome);
+    }
+    tally
+}
