@@ -9,7 +9,7 @@
     reason = "a JSON value gives null for what it lacks"
 )]
 
-use std::path::Path;
+use std::cell::RefCell;
 
 use bytes::Bytes;
 use serde_json::Value;
@@ -18,54 +18,19 @@ use thalweg_protocol::records::{
     RecordBatches, RecordError, RecordRef, Rows, TimestampType,
 };
 
-/// The files of the folder `records`.
-pub const FILES: [&str; 5] = ["v2", "legacy", "framing", "bad", "bitflips"];
-
-/// What came of one file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileReport {
-    /// The file's name without its ending.
-    pub file: String,
-    /// Lines that are as they should be.
-    pub passed: usize,
-    /// Uncompressed batches that were built anew byte by byte.
-    pub rebuilt: usize,
-    /// What is wrong with the others: each line's name and why.
-    pub failed: Vec<String>,
+thread_local! {
+    static READER: RefCell<Reader> = RefCell::default();
 }
 
-/// Checks one file of the folder `records` under `vectors`.
+/// Checks one line of a file in the folder `records`.
 ///
 /// # Errors
-/// Where the file cannot be read.
-pub fn check_file(vectors: &Path, file: &str) -> std::io::Result<FileReport> {
-    let path = vectors.join("records").join(file).with_extension("jsonl");
-    let text = std::fs::read_to_string(&path).map_err(|error| {
-        std::io::Error::new(error.kind(), format!("{}: {error}", path.display()))
-    })?;
-    let mut report = FileReport {
-        file: file.to_owned(),
-        passed: 0,
-        rebuilt: 0,
-        failed: Vec::new(),
-    };
-    let mut reader = Reader::default();
-    for line in text.lines() {
-        let checked = serde_json::from_str::<Value>(line)
-            .map_err(|error| format!("not JSON: {error}"))
-            .and_then(|vector| {
-                check_line(&vector, &mut reader)
-                    .map_err(|why| format!("{}: {why}", vector["name"].as_str().unwrap_or("?")))
-            });
-        match checked {
-            Ok(rebuilt) => {
-                report.passed += 1;
-                report.rebuilt += rebuilt;
-            }
-            Err(why) => report.failed.push(why),
-        }
-    }
-    Ok(report)
+/// What is wrong, as a sentence.
+pub fn check(vector: &Value) -> Result<(), String> {
+    let checked = READER.with_borrow_mut(|reader| check_line(vector, reader));
+    checked
+        .map(drop)
+        .map_err(|why| format!("{}: {why}", vector["name"].as_str().unwrap_or("?")))
 }
 
 /// What one reader keeps from batch to batch, so that leftovers of one would show in the next.

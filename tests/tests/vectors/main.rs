@@ -15,6 +15,7 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 
 use serde_json::Value;
+use thalweg_tests::record_vectors;
 use thalweg_tests::vectors::{VectorFile, folder};
 
 use tally::{Outcome, Tally};
@@ -33,6 +34,7 @@ fn check_for(name: &str) -> Check {
         "primitives/uuids.jsonl" => primitives::uuid,
         "primitives/murmur2.jsonl" => primitives::murmur2,
         "primitives/checksums.jsonl" => primitives::checksum,
+        name if name.starts_with("records/") => |line| record_vectors::check(line).into(),
         _ => |_| Outcome::NotDefined,
     }
 }
