@@ -5,6 +5,8 @@ mod cluster;
 mod concurrently;
 mod config;
 mod error;
+#[cfg(test)]
+mod fake_cluster;
 mod group;
 mod isolation_level;
 mod net;

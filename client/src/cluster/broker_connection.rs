@@ -64,15 +64,10 @@ impl BrokerConnection {
             client_software_version: env!("CARGO_PKG_VERSION").into(),
             ..Default::default()
         };
-        let frame = self.submit(&request, 3, self.request_timeout)?.await;
-        let frame = frame.map_err(|failure| self.disconnected(ApiKey::ApiVersions, failure))?;
-        // A broker that does not know the version answers in version 0, whatever was asked.
-        let refused = frame.get(4..6) == Some(&ErrorCode::UNSUPPORTED_VERSION.0.to_be_bytes());
-        let response = if refused {
-            self.send(&ApiVersionsRequest::default(), 0)?.await?
-        } else {
-            self.decode::<ApiVersionsRequest>(frame, 3)?
-        };
+        let mut response = self.send(&request, 3)?.await?;
+        if response.error_code == ErrorCode::UNSUPPORTED_VERSION {
+            response = self.send(&ApiVersionsRequest::default(), 0)?.await?;
+        }
         match response.error_code {
             ErrorCode::NONE => Ok(ApiVersions::from_response(&response)),
             code => Err(CallError::refused(
@@ -172,10 +167,6 @@ impl BrokerConnection {
         self.handle
             .submit(correlation_id, segments, timeout)
             .map_err(|failure| self.disconnected(R::API_KEY, failure))
-    }
-
-    fn decode<R: Request>(&self, frame: Bytes, version: i16) -> Result<R::Response, CallError> {
-        decode::<R>(&self.address, frame, version)
     }
 
     fn disconnected(&self, api: ApiKey, failure: RequestFailure) -> CallError {

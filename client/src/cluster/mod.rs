@@ -20,6 +20,8 @@ mod purpose;
 mod refresh;
 mod releases;
 mod retry;
+#[cfg(test)]
+mod tests;
 mod versions;
 
 use std::fmt;
