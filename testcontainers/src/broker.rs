@@ -99,18 +99,15 @@ impl Broker {
             if log.contains(READY) {
                 return Ok(());
             }
-            if let Some(process) = &mut self.process
-                && let Some(status) = process.ended().map_err(|source| StartError::Spawn {
-                    id: self.id,
-                    source,
-                })?
-            {
+            let id = self.id;
+            let ended = self.process.as_mut().map_or(Ok(None), BrokerProcess::ended);
+            if let Some(status) = ended.map_err(|source| StartError::Spawn { id, source })? {
                 self.process = None;
-                let tail = folder::tail(&log);
+                let (log, tail) = (self.log.clone(), folder::tail(&log));
                 break StartError::BrokerEnded {
-                    id: self.id,
+                    id,
                     status,
-                    log: self.log.clone(),
+                    log,
                     tail,
                 };
             }

@@ -145,10 +145,11 @@ impl KafkaTests {
                 .with_ignored_flag(missing.is_some())
         });
         let conclusion = libtest_mimic::run(&arguments, trials.collect());
-        if conclusion.has_failed()
-            && let Some(kafka) = shared.kafka.blocking_lock().as_ref()
-            && let Some(cluster) = kafka.cluster()
-        {
+        let kafka = shared.kafka.blocking_lock().take();
+        if let (true, Some(cluster)) = (
+            conclusion.has_failed(),
+            kafka.as_ref().and_then(|kafka| kafka.cluster()),
+        ) {
             cluster.keep_folder();
         }
         conclusion.exit_code()
