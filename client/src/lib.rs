@@ -10,6 +10,7 @@ mod fake_cluster;
 mod group;
 mod isolation_level;
 mod net;
+mod offset_and_metadata;
 mod rng;
 mod spawn;
 mod topic_partition;
@@ -29,6 +30,7 @@ pub use group::{
 };
 pub use isolation_level::IsolationLevel;
 pub use net::{ByteStream, ConnectionFailure, PeerProtocol, TcpTransport, Transport};
+pub use offset_and_metadata::OffsetAndMetadata;
 pub use rng::Rng;
 pub use spawn::{BoxFuture, Spawner, TokioSpawner};
 pub use topic_partition::TopicPartition;
