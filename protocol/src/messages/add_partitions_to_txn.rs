@@ -1,105 +1,110 @@
-//! AddPartitionsToTxn (API key 24).
+//! Adds partitions to a transaction (AddPartitionsToTxn, API key 24).
 
 use crate::{ErrorCode, Message, PartitionId, ProducerId, StrBytes, Structure, UnknownTags};
 
-/// Add partitions to txn request.
+/// Adds partitions to a transaction before it writes to them. Clients use versions up to 3; those
+/// above are for brokers.
 #[derive(Debug, Clone, PartialEq, Message)]
-#[message(api_key = AddPartitionsToTxn, versions = 0..=5, flexible = 3.., response = AddPartitionsToTxnResponse)]
+#[message(
+    api_key = AddPartitionsToTxn, versions = 0..=5, flexible = 3..,
+    response = AddPartitionsToTxnResponse
+)]
 pub struct AddPartitionsToTxnRequest {
-    /// Transactions.
+    /// The transactions.
     #[field(versions = 4..)]
     pub transactions: Vec<AddPartitionsToTxnTransaction>,
-    /// V3 and below transactional id.
+    /// The transactional id, up to version 3.
     #[field(versions = ..=3)]
     pub v3_and_below_transactional_id: StrBytes,
-    /// V3 and below producer id.
+    /// The producer's id, up to version 3.
     #[field(versions = ..=3)]
     pub v3_and_below_producer_id: ProducerId,
-    /// V3 and below producer epoch.
+    /// The producer's epoch, up to version 3.
     #[field(versions = ..=3)]
     pub v3_and_below_producer_epoch: i16,
-    /// V3 and below topics.
+    /// The partitions to add, up to version 3.
     #[field(versions = ..=3)]
     pub v3_and_below_topics: Vec<AddPartitionsToTxnTopic>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Add partitions to txn transaction.
+/// A transaction to add partitions to.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct AddPartitionsToTxnTransaction {
-    /// Transactional id.
+    /// The transactional id.
     pub transactional_id: StrBytes,
-    /// Producer id.
+    /// The producer's id.
     pub producer_id: ProducerId,
-    /// Producer epoch.
+    /// The producer's epoch, which fences older instances of it.
     pub producer_epoch: i16,
-    /// Verify only.
+    /// Whether to check only that the partitions are in the transaction.
     pub verify_only: bool,
-    /// Topics.
+    /// The partitions to add.
     pub topics: Vec<AddPartitionsToTxnTopic>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Add partitions to txn topic.
+/// The partitions of one topic to add.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct AddPartitionsToTxnTopic {
-    /// Name.
+    /// The name of the topic.
     pub name: StrBytes,
-    /// Partitions.
+    /// The partitions of the topic.
     pub partitions: Vec<PartitionId>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Add partitions to txn response.
+/// What became of each partition.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(versions = 0..=5, flexible = 3..)]
 pub struct AddPartitionsToTxnResponse {
-    /// Throttle time ms.
+    /// Milliseconds the broker held the response, or asks the client to wait, because of a quota; 0
+    /// if none was exceeded.
     pub throttle_time_ms: i32,
-    /// Error code.
+    /// An error of the request as a whole, from version 4 on.
     #[field(versions = 4.., ignorable)]
     pub error_code: ErrorCode,
-    /// Results by transaction.
+    /// The results, one for each transaction, from version 4 on.
     #[field(versions = 4..)]
     pub results_by_transaction: Vec<AddPartitionsToTxnResult>,
-    /// Results by topic v3 and below.
+    /// The results, one for each topic, up to version 3.
     #[field(versions = ..=3)]
     pub results_by_topic_v3_and_below: Vec<AddPartitionsToTxnTopicResult>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Add partitions to txn result.
+/// What became of one transaction.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct AddPartitionsToTxnResult {
-    /// Transactional id.
+    /// The transactional id.
     pub transactional_id: StrBytes,
-    /// Topic results.
+    /// The results, one for each topic.
     pub topic_results: Vec<AddPartitionsToTxnTopicResult>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Add partitions to txn topic result.
+/// What became of one topic.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct AddPartitionsToTxnTopicResult {
-    /// Name.
+    /// The name of the topic.
     pub name: StrBytes,
-    /// Results by partition.
+    /// The results, one for each partition.
     pub results_by_partition: Vec<AddPartitionsToTxnPartitionResult>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Add partitions to txn partition result.
+/// What became of one partition.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct AddPartitionsToTxnPartitionResult {
-    /// Partition index.
+    /// The partition.
     pub partition_index: PartitionId,
-    /// Partition error code.
+    /// The error, or [`ErrorCode::NONE`].
     pub partition_error_code: ErrorCode,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,

@@ -1,51 +1,55 @@
-//! AddRaftVoter (API key 80).
+//! Adds a voter to the raft quorum (AddRaftVoter, API key 80).
 
 use crate::{ErrorCode, Message, StrBytes, Structure, UnknownTags, Uuid};
 
-/// Add raft voter request.
+/// Adds a voter to the metadata log's quorum (KIP-853).
 #[derive(Debug, Clone, PartialEq, Message)]
-#[message(api_key = AddRaftVoter, versions = 0..=1, flexible = 0.., response = AddRaftVoterResponse)]
+#[message(
+    api_key = AddRaftVoter, versions = 0..=1, flexible = 0..,
+    response = AddRaftVoterResponse
+)]
 pub struct AddRaftVoterRequest {
-    /// Cluster id.
+    /// The cluster meant; `None` for no check.
     #[field(default = Some(StrBytes::new()))]
     pub cluster_id: Option<StrBytes>,
-    /// Timeout ms.
+    /// How many milliseconds the broker may take before it answers that it timed out.
     pub timeout_ms: i32,
-    /// Voter id.
+    /// The node id of the voter.
     pub voter_id: i32,
-    /// Voter directory id.
+    /// The id of the voter's metadata directory, which tells it from one whose disk was replaced.
     pub voter_directory_id: Uuid,
-    /// Listeners.
+    /// Where the node listens.
     pub listeners: Vec<RaftVoterListener>,
-    /// Ack when committed.
+    /// Whether to answer when the new voters are committed; else when they are written.
     #[field(versions = 1.., default = true, ignorable)]
     pub ack_when_committed: bool,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Raft voter listener.
+/// Where the voter listens.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct RaftVoterListener {
-    /// Name.
+    /// The name of the listener.
     pub name: StrBytes,
-    /// Host.
+    /// The host to connect to.
     pub host: StrBytes,
-    /// Port.
+    /// The port to connect to.
     pub port: u16,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Add raft voter response.
+/// Whether it was added.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(versions = 0..=1, flexible = 0..)]
 pub struct AddRaftVoterResponse {
-    /// Throttle time ms.
+    /// Milliseconds the broker held the response, or asks the client to wait, because of a quota; 0
+    /// if none was exceeded.
     pub throttle_time_ms: i32,
-    /// Error code.
+    /// The error, or [`ErrorCode::NONE`].
     pub error_code: ErrorCode,
-    /// Error message.
+    /// The error in the broker's words; `None` if it has nothing to add to the code.
     #[field(default = Some(StrBytes::new()))]
     pub error_message: Option<StrBytes>,
     /// Tagged fields that are not defined here.

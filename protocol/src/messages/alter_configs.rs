@@ -1,67 +1,73 @@
-//! AlterConfigs (API key 33).
+//! Replaces configurations (AlterConfigs, API key 33).
 
 use crate::{ErrorCode, Message, StrBytes, Structure, UnknownTags};
 
-/// Alter configs request.
+/// Replaces all configurations of resources.
+/// [`IncrementalAlterConfigsRequest`](super::IncrementalAlterConfigsRequest) is what one usually
+/// wants.
 #[derive(Debug, Clone, PartialEq, Message)]
-#[message(api_key = AlterConfigs, versions = 0..=2, flexible = 2.., response = AlterConfigsResponse)]
+#[message(
+    api_key = AlterConfigs, versions = 0..=2, flexible = 2..,
+    response = AlterConfigsResponse
+)]
 pub struct AlterConfigsRequest {
-    /// Resources.
+    /// The resources.
     pub resources: Vec<AlterConfigsResource>,
-    /// Validate only.
+    /// Whether to check the request only and change nothing.
     pub validate_only: bool,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Alter configs resource.
+/// A resource and all its configurations.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct AlterConfigsResource {
-    /// Resource type.
+    /// The kind of resource: 2 topic, 4 broker, 8 broker logger, 16 client metrics, 32 group.
     pub resource_type: i8,
-    /// Resource name.
+    /// The name of the resource; for a broker its id as text, empty for the default of all brokers.
     pub resource_name: StrBytes,
-    /// Configs.
+    /// All the configurations it is to have: others return to their defaults.
     pub configs: Vec<AlterableConfig>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Alterable config.
+/// A configuration to set.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct AlterableConfig {
-    /// Name.
+    /// The name of the configuration.
     pub name: StrBytes,
-    /// Value.
+    /// The value; `None` for the default.
     #[field(default = Some(StrBytes::new()))]
     pub value: Option<StrBytes>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Alter configs response.
+/// What became of each resource.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(versions = 0..=2, flexible = 2..)]
 pub struct AlterConfigsResponse {
-    /// Throttle time ms.
+    /// Milliseconds the broker held the response, or asks the client to wait, because of a quota; 0
+    /// if none was exceeded.
     pub throttle_time_ms: i32,
-    /// Responses.
+    /// The results, one for each resource.
     pub responses: Vec<AlterConfigsResourceResponse>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Alter configs resource response.
+/// What became of one resource.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct AlterConfigsResourceResponse {
-    /// Error code.
+    /// The error, or [`ErrorCode::NONE`].
     pub error_code: ErrorCode,
-    /// Error message.
+    /// The error in the broker's words; `None` if it has nothing to add to the code.
     #[field(default = Some(StrBytes::new()))]
     pub error_message: Option<StrBytes>,
-    /// Resource type.
+    /// The kind of resource: 2 topic, 4 broker, 8 broker logger, 16 client metrics, 32 group.
     pub resource_type: i8,
-    /// Resource name.
+    /// The name of the resource; for a broker its id as text, empty for the default of all brokers.
     pub resource_name: StrBytes,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,

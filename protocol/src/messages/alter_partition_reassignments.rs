@@ -1,84 +1,90 @@
-//! AlterPartitionReassignments (API key 45).
+//! Moves the replicas of partitions to other brokers (AlterPartitionReassignments, API key 45).
 
 use crate::{BrokerId, ErrorCode, Message, PartitionId, StrBytes, Structure, UnknownTags};
 
-/// Alter partition reassignments request.
+/// Says on which brokers the replicas of partitions are to be, or cancels such a move (KIP-455).
 #[derive(Debug, Clone, PartialEq, Message)]
-#[message(api_key = AlterPartitionReassignments, versions = 0..=1, flexible = 0.., response = AlterPartitionReassignmentsResponse)]
+#[message(
+    api_key = AlterPartitionReassignments, versions = 0..=1, flexible = 0..,
+    response = AlterPartitionReassignmentsResponse
+)]
 pub struct AlterPartitionReassignmentsRequest {
-    /// Timeout ms.
+    /// How many milliseconds the broker may take before it answers that it timed out; 60000 by
+    /// default.
     #[field(default = 60000)]
     pub timeout_ms: i32,
-    /// Allow replication factor change.
+    /// Whether a partition may get more or fewer replicas than it had.
     #[field(versions = 1.., default = true)]
     pub allow_replication_factor_change: bool,
-    /// Topics.
+    /// The topics.
     pub topics: Vec<ReassignableTopic>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Reassignable topic.
+/// A topic to reassign.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct ReassignableTopic {
-    /// Name.
+    /// The name of the topic.
     pub name: StrBytes,
-    /// Partitions.
+    /// The partitions of the topic.
     pub partitions: Vec<ReassignablePartition>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Reassignable partition.
+/// A partition and where its replicas are to be.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct ReassignablePartition {
-    /// Partition index.
+    /// The partition.
     pub partition_index: PartitionId,
-    /// Replicas.
+    /// The brokers that are to hold a replica, the preferred leader first; `None` to cancel a
+    /// reassignment.
     pub replicas: Option<Vec<BrokerId>>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Alter partition reassignments response.
+/// What became of each partition.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(versions = 0..=1, flexible = 0..)]
 pub struct AlterPartitionReassignmentsResponse {
-    /// Throttle time ms.
+    /// Milliseconds the broker held the response, or asks the client to wait, because of a quota; 0
+    /// if none was exceeded.
     pub throttle_time_ms: i32,
-    /// Allow replication factor change.
+    /// Whether a partition may get more or fewer replicas than it had.
     #[field(versions = 1.., default = true, ignorable)]
     pub allow_replication_factor_change: bool,
-    /// Error code.
+    /// The error, or [`ErrorCode::NONE`].
     pub error_code: ErrorCode,
-    /// Error message.
+    /// The error in the broker's words; `None` if it has nothing to add to the code.
     #[field(default = Some(StrBytes::new()))]
     pub error_message: Option<StrBytes>,
-    /// Responses.
+    /// The results, one for each topic.
     pub responses: Vec<ReassignableTopicResponse>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Reassignable topic response.
+/// What became of one topic.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct ReassignableTopicResponse {
-    /// Name.
+    /// The name of the topic.
     pub name: StrBytes,
-    /// Partitions.
+    /// The partitions of the topic.
     pub partitions: Vec<ReassignablePartitionResponse>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Reassignable partition response.
+/// What became of one partition.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct ReassignablePartitionResponse {
-    /// Partition index.
+    /// The partition.
     pub partition_index: PartitionId,
-    /// Error code.
+    /// The error, or [`ErrorCode::NONE`].
     pub error_code: ErrorCode,
-    /// Error message.
+    /// The error in the broker's words; `None` if it has nothing to add to the code.
     #[field(default = Some(StrBytes::new()))]
     pub error_message: Option<StrBytes>,
     /// Tagged fields that are not defined here.

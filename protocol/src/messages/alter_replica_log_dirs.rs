@@ -1,68 +1,72 @@
-//! AlterReplicaLogDirs (API key 34).
+//! Moves replicas between the directories of a broker (AlterReplicaLogDirs, API key 34).
 
 use crate::{ErrorCode, Message, PartitionId, StrBytes, Structure, UnknownTags};
 
-/// Alter replica log dirs request.
+/// Moves replicas between the log directories of the broker.
 #[derive(Debug, Clone, PartialEq, Message)]
-#[message(api_key = AlterReplicaLogDirs, versions = 1..=2, flexible = 2.., response = AlterReplicaLogDirsResponse)]
+#[message(
+    api_key = AlterReplicaLogDirs, versions = 1..=2, flexible = 2..,
+    response = AlterReplicaLogDirsResponse
+)]
 pub struct AlterReplicaLogDirsRequest {
-    /// Dirs.
+    /// The directories to move replicas to.
     pub dirs: Vec<AlterReplicaLogDir>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Alter replica log dir.
+/// A directory and the replicas to move there.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct AlterReplicaLogDir {
-    /// Path.
+    /// The directory, as an absolute path on the broker.
     pub path: StrBytes,
-    /// Topics.
+    /// The topics.
     pub topics: Vec<AlterReplicaLogDirTopic>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Alter replica log dir topic.
+/// The partitions of one topic to move.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct AlterReplicaLogDirTopic {
-    /// Name.
+    /// The name of the topic.
     pub name: StrBytes,
-    /// Partitions.
+    /// The partitions of the topic.
     pub partitions: Vec<PartitionId>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Alter replica log dirs response.
+/// What became of each partition.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(versions = 1..=2, flexible = 2..)]
 pub struct AlterReplicaLogDirsResponse {
-    /// Throttle time ms.
+    /// Milliseconds the broker held the response, or asks the client to wait, because of a quota; 0
+    /// if none was exceeded.
     pub throttle_time_ms: i32,
-    /// Results.
+    /// The results, one for each topic.
     pub results: Vec<AlterReplicaLogDirTopicResult>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Alter replica log dir topic result.
+/// What became of one topic.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct AlterReplicaLogDirTopicResult {
-    /// Topic name.
+    /// The name of the topic.
     pub topic_name: StrBytes,
-    /// Partitions.
+    /// The partitions of the topic.
     pub partitions: Vec<AlterReplicaLogDirPartitionResult>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Alter replica log dir partition result.
+/// What became of one partition.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct AlterReplicaLogDirPartitionResult {
-    /// Partition index.
+    /// The partition.
     pub partition_index: PartitionId,
-    /// Error code.
+    /// The error, or [`ErrorCode::NONE`].
     pub error_code: ErrorCode,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,

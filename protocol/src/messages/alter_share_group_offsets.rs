@@ -1,78 +1,82 @@
-//! AlterShareGroupOffsets (API key 91).
+//! Sets how far a share group has come (AlterShareGroupOffsets, API key 91).
 
 use crate::{ErrorCode, Message, Offset, PartitionId, StrBytes, Structure, UnknownTags, Uuid};
 
-/// Alter share group offsets request.
+/// Sets where a share group without members begins to read (KIP-932).
 #[derive(Debug, Clone, PartialEq, Message)]
-#[message(api_key = AlterShareGroupOffsets, versions = 0..=0, flexible = 0.., response = AlterShareGroupOffsetsResponse)]
+#[message(
+    api_key = AlterShareGroupOffsets, versions = 0..=0, flexible = 0..,
+    response = AlterShareGroupOffsetsResponse
+)]
 pub struct AlterShareGroupOffsetsRequest {
-    /// Group id.
+    /// The group.
     pub group_id: StrBytes,
-    /// Topics.
+    /// The topics.
     pub topics: Vec<AlterShareGroupOffsetsRequestTopic>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Alter share group offsets request topic.
+/// The offsets to set of one topic.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct AlterShareGroupOffsetsRequestTopic {
-    /// Topic name.
+    /// The name of the topic.
     pub topic_name: StrBytes,
-    /// Partitions.
+    /// The partitions of the topic.
     pub partitions: Vec<AlterShareGroupOffsetsRequestPartition>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Alter share group offsets request partition.
+/// The offset to set of one partition.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct AlterShareGroupOffsetsRequestPartition {
-    /// Partition index.
+    /// The partition.
     pub partition_index: PartitionId,
-    /// Start offset.
+    /// Where the share group is to begin.
     pub start_offset: Offset,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Alter share group offsets response.
+/// What became of each partition.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(versions = 0..=0, flexible = 0..)]
 pub struct AlterShareGroupOffsetsResponse {
-    /// Throttle time ms.
+    /// Milliseconds the broker held the response, or asks the client to wait, because of a quota; 0
+    /// if none was exceeded.
     pub throttle_time_ms: i32,
-    /// Error code.
+    /// The error, or [`ErrorCode::NONE`].
     pub error_code: ErrorCode,
-    /// Error message.
+    /// The error in the broker's words; `None` if it has nothing to add to the code.
     pub error_message: Option<StrBytes>,
-    /// Responses.
+    /// The results, one for each topic.
     pub responses: Vec<AlterShareGroupOffsetsResponseTopic>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Alter share group offsets response topic.
+/// What became of one topic.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct AlterShareGroupOffsetsResponseTopic {
-    /// Topic name.
+    /// The name of the topic.
     pub topic_name: StrBytes,
-    /// Topic id.
+    /// The topic's id.
     pub topic_id: Uuid,
-    /// Partitions.
+    /// The partitions of the topic.
     pub partitions: Vec<AlterShareGroupOffsetsResponsePartition>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Alter share group offsets response partition.
+/// What became of one partition.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct AlterShareGroupOffsetsResponsePartition {
-    /// Partition index.
+    /// The partition.
     pub partition_index: PartitionId,
-    /// Error code.
+    /// The error, or [`ErrorCode::NONE`].
     pub error_code: ErrorCode,
-    /// Error message.
+    /// The error in the broker's words; `None` if it has nothing to add to the code.
     pub error_message: Option<StrBytes>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,

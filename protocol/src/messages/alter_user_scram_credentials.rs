@@ -1,69 +1,73 @@
-//! AlterUserScramCredentials (API key 51).
+//! Changes SCRAM credentials (AlterUserScramCredentials, API key 51).
 
 use bytes::Bytes;
 
 use crate::{ErrorCode, Message, StrBytes, Structure, UnknownTags};
 
-/// Alter user scram credentials request.
+/// Creates, replaces and deletes SCRAM credentials.
 #[derive(Debug, Clone, PartialEq, Message)]
-#[message(api_key = AlterUserScramCredentials, versions = 0..=0, flexible = 0.., response = AlterUserScramCredentialsResponse)]
+#[message(
+    api_key = AlterUserScramCredentials, versions = 0..=0, flexible = 0..,
+    response = AlterUserScramCredentialsResponse
+)]
 pub struct AlterUserScramCredentialsRequest {
-    /// Deletions.
+    /// The credentials to delete.
     pub deletions: Vec<ScramCredentialDeletion>,
-    /// Upsertions.
+    /// The credentials to create or replace.
     pub upsertions: Vec<ScramCredentialUpsertion>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Scram credential deletion.
+/// A credential to delete.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct ScramCredentialDeletion {
-    /// Name.
+    /// The user's name.
     pub name: StrBytes,
-    /// Mechanism.
+    /// The mechanism: 1 SCRAM-SHA-256, 2 SCRAM-SHA-512.
     pub mechanism: i8,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Scram credential upsertion.
+/// A credential to create or replace.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct ScramCredentialUpsertion {
-    /// Name.
+    /// The user's name.
     pub name: StrBytes,
-    /// Mechanism.
+    /// The mechanism: 1 SCRAM-SHA-256, 2 SCRAM-SHA-512.
     pub mechanism: i8,
-    /// Iterations.
+    /// How often the password is hashed.
     pub iterations: i32,
-    /// Salt.
+    /// A random salt.
     pub salt: Bytes,
-    /// Salted password.
+    /// The password, salted and hashed; the password itself is not sent.
     pub salted_password: Bytes,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Alter user scram credentials response.
+/// What became of each user.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(versions = 0..=0, flexible = 0..)]
 pub struct AlterUserScramCredentialsResponse {
-    /// Throttle time ms.
+    /// Milliseconds the broker held the response, or asks the client to wait, because of a quota; 0
+    /// if none was exceeded.
     pub throttle_time_ms: i32,
-    /// Results.
+    /// The results, in the order of the request.
     pub results: Vec<AlterUserScramCredentialsResult>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Alter user scram credentials result.
+/// What became of one user.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct AlterUserScramCredentialsResult {
-    /// User.
+    /// The user's name.
     pub user: StrBytes,
-    /// Error code.
+    /// The error, or [`ErrorCode::NONE`].
     pub error_code: ErrorCode,
-    /// Error message.
+    /// The error in the broker's words; `None` if it has nothing to add to the code.
     #[field(default = Some(StrBytes::new()))]
     pub error_message: Option<StrBytes>,
     /// Tagged fields that are not defined here.

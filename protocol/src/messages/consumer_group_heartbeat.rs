@@ -1,74 +1,81 @@
-//! ConsumerGroupHeartbeat (API key 68).
+//! Joins, keeps and leaves a consumer group of the new protocol (ConsumerGroupHeartbeat, API key
+//! 68).
 
 use crate::{ErrorCode, Message, PartitionId, StrBytes, Structure, UnknownTags, Uuid};
 
-/// Consumer group heartbeat request.
+/// Joins a group, says what changed, and asks for what to have (KIP-848).
 #[derive(Debug, Clone, PartialEq, Message)]
-#[message(api_key = ConsumerGroupHeartbeat, versions = 0..=1, flexible = 0.., response = ConsumerGroupHeartbeatResponse)]
+#[message(
+    api_key = ConsumerGroupHeartbeat, versions = 0..=1, flexible = 0..,
+    response = ConsumerGroupHeartbeatResponse
+)]
 pub struct ConsumerGroupHeartbeatRequest {
-    /// Group id.
+    /// The group.
     pub group_id: StrBytes,
-    /// Member id.
+    /// The member's id: a random UUID the client chooses (version 0: empty to be given one).
     pub member_id: StrBytes,
-    /// Member epoch.
+    /// The member's epoch, or: 0 to join, -1 to leave, -2 to leave for a while as a static member.
     pub member_epoch: i32,
-    /// Instance id.
+    /// The fixed name of a static member (`group.instance.id`); `None` for a dynamic one, or
+    /// unchanged.
     pub instance_id: Option<StrBytes>,
-    /// Rack id.
+    /// The rack of the member (`client.rack`); `None` for none, or unchanged.
     pub rack_id: Option<StrBytes>,
-    /// Rebalance timeout ms.
+    /// How many milliseconds a member has to give up partitions and rejoin in a rebalance
+    /// (`max.poll.interval.ms`); -1 if it has not changed.
     #[field(default = -1)]
     pub rebalance_timeout_ms: i32,
-    /// Subscribed topic names.
+    /// The topics subscribed to; `None` if unchanged.
     pub subscribed_topic_names: Option<Vec<StrBytes>>,
-    /// Subscribed topic regex.
+    /// A regular expression (RE2) of topics subscribed to; `None` for none, or unchanged.
     #[field(versions = 1..)]
     pub subscribed_topic_regex: Option<StrBytes>,
-    /// Server assignor.
+    /// The assignor on the broker to be used; `None` for its default, or unchanged.
     pub server_assignor: Option<StrBytes>,
-    /// Topic partitions.
+    /// The partitions the member has; `None` if unchanged.
     pub topic_partitions: Option<Vec<ConsumerGroupTopicPartitions>>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Consumer group topic partitions.
+/// Partitions of one topic.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct ConsumerGroupTopicPartitions {
-    /// Topic id.
+    /// The topic's id.
     pub topic_id: Uuid,
-    /// Partitions.
+    /// The partitions of the topic.
     pub partitions: Vec<PartitionId>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Consumer group heartbeat response.
+/// What the member is to have and when to ask again.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(versions = 0..=1, flexible = 0..)]
 pub struct ConsumerGroupHeartbeatResponse {
-    /// Throttle time ms.
+    /// Milliseconds the broker held the response, or asks the client to wait, because of a quota; 0
+    /// if none was exceeded.
     pub throttle_time_ms: i32,
-    /// Error code.
+    /// The error, or [`ErrorCode::NONE`].
     pub error_code: ErrorCode,
-    /// Error message.
+    /// The error in the broker's words; `None` if it has nothing to add to the code.
     pub error_message: Option<StrBytes>,
-    /// Member id.
+    /// The member's id, if the broker chose it.
     pub member_id: Option<StrBytes>,
-    /// Member epoch.
+    /// The member's epoch from now on.
     pub member_epoch: i32,
-    /// Heartbeat interval ms.
+    /// Milliseconds from one heartbeat to the next.
     pub heartbeat_interval_ms: i32,
-    /// Assignment.
+    /// The partitions the member is to have; `None` if unchanged.
     pub assignment: Option<ConsumerGroupAssignment>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Consumer group assignment.
+/// The partitions of a member.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct ConsumerGroupAssignment {
-    /// Topic partitions.
+    /// The partitions by topic.
     pub topic_partitions: Vec<ConsumerGroupTopicPartitions>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,

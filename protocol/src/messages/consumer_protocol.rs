@@ -5,40 +5,40 @@ use bytes::Bytes;
 
 use crate::{Message, PartitionId, StrBytes, Structure};
 
-/// Consumer protocol subscription.
+/// What a member wants, told to the assignor of the group's leader.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(versions = 0..=3)]
 pub struct ConsumerProtocolSubscription {
-    /// Topics.
+    /// The topics subscribed to.
     pub topics: Vec<StrBytes>,
-    /// User data.
+    /// What the member tells the assignor beyond that.
     pub user_data: Option<Bytes>,
-    /// Owned partitions.
+    /// The partitions the member has and has not given up.
     #[field(versions = 1.., ignorable)]
     pub owned_partitions: Vec<ConsumerProtocolTopicPartitions>,
-    /// Generation id.
+    /// The generation in which the member had those partitions; -1 if none.
     #[field(versions = 2.., default = -1, ignorable)]
     pub generation_id: i32,
-    /// Rack id.
+    /// The rack of the member (`client.rack`); `None` if it has none.
     #[field(versions = 3.., ignorable)]
     pub rack_id: Option<StrBytes>,
 }
 
-/// Consumer protocol topic partitions.
+/// Partitions of one topic.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct ConsumerProtocolTopicPartitions {
-    /// Topic.
+    /// The name of the topic.
     pub topic: StrBytes,
-    /// Partitions.
+    /// The partitions of the topic.
     pub partitions: Vec<PartitionId>,
 }
 
-/// Consumer protocol assignment.
+/// What a member gets from the assignor of the group's leader.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(versions = 0..=3)]
 pub struct ConsumerProtocolAssignment {
-    /// Assigned partitions.
+    /// The partitions the member gets.
     pub assigned_partitions: Vec<ConsumerProtocolTopicPartitions>,
-    /// User data.
+    /// What the assignor tells the member beyond that.
     pub user_data: Option<Bytes>,
 }

@@ -1,57 +1,61 @@
-//! CreateAcls (API key 30).
+//! Creates ACLs (CreateAcls, API key 30).
 
 use crate::{ErrorCode, Message, StrBytes, Structure, UnknownTags};
 
-/// Create acls request.
+/// Creates ACLs.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(api_key = CreateAcls, versions = 1..=3, flexible = 2.., response = CreateAclsResponse)]
 pub struct CreateAclsRequest {
-    /// Creations.
+    /// The ACLs to create.
     pub creations: Vec<AclCreation>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Acl creation.
+/// An ACL to create.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct AclCreation {
-    /// Resource type.
+    /// The kind of resource: 2 topic, 3 group, 4 cluster, 5 transactional id, 6 delegation token, 7
+    /// user.
     pub resource_type: i8,
-    /// Resource name.
+    /// The name of the resource, or `*` for all.
     pub resource_name: StrBytes,
-    /// Resource pattern type.
+    /// How the name is meant: 3 literally, 4 as a prefix.
     #[field(default = 3)]
     pub resource_pattern_type: i8,
-    /// Principal.
+    /// The principal, as `User:name`.
     pub principal: StrBytes,
-    /// Host.
+    /// The host the principal connects from, or `*` for any.
     pub host: StrBytes,
-    /// Operation.
+    /// The operation: 1 any, 2 all, 3 read, 4 write, 5 create, 6 delete, 7 alter, 8 describe, 9
+    /// cluster action, 10 describe configs, 11 alter configs, 12 idempotent write, 13 create
+    /// tokens, 14 describe tokens, 15 two-phase commit.
     pub operation: i8,
-    /// Permission type.
+    /// The effect: 1 any, 2 deny, 3 allow.
     pub permission_type: i8,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Create acls response.
+/// What became of each ACL.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(versions = 1..=3, flexible = 2..)]
 pub struct CreateAclsResponse {
-    /// Throttle time ms.
+    /// Milliseconds the broker held the response, or asks the client to wait, because of a quota; 0
+    /// if none was exceeded.
     pub throttle_time_ms: i32,
-    /// Results.
+    /// The results, in the order of the request.
     pub results: Vec<AclCreationResult>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Acl creation result.
+/// What became of one ACL.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct AclCreationResult {
-    /// Error code.
+    /// The error, or [`ErrorCode::NONE`].
     pub error_code: ErrorCode,
-    /// Error message.
+    /// The error in the broker's words; `None` if it has nothing to add to the code.
     #[field(default = Some(StrBytes::new()))]
     pub error_message: Option<StrBytes>,
     /// Tagged fields that are not defined here.

@@ -1,80 +1,84 @@
-//! DescribeClientQuotas (API key 48).
+//! Tells quotas (DescribeClientQuotas, API key 48).
 
 use crate::{ErrorCode, Message, StrBytes, Structure, UnknownTags};
 
-/// Describe client quotas request.
+/// Asks for the quotas of users, client ids and addresses.
 #[derive(Debug, Clone, PartialEq, Message)]
-#[message(api_key = DescribeClientQuotas, versions = 0..=1, flexible = 1.., response = DescribeClientQuotasResponse)]
+#[message(
+    api_key = DescribeClientQuotas, versions = 0..=1, flexible = 1..,
+    response = DescribeClientQuotasResponse
+)]
 pub struct DescribeClientQuotasRequest {
-    /// Components.
+    /// What the entities must match, part by part.
     pub components: Vec<DescribeClientQuotasComponent>,
-    /// Strict.
+    /// Whether entities with further parts are left out.
     pub strict: bool,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Describe client quotas component.
+/// What one part of an entity must match.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct DescribeClientQuotasComponent {
-    /// Entity type.
+    /// The kind of entity: `user`, `client-id` or `ip`.
     pub entity_type: StrBytes,
-    /// Match type.
+    /// 0 the name given, 1 the default, 2 any name.
     pub match_type: i8,
-    /// Match.
+    /// The name; `None` unless a name is to match.
     #[field(default = Some(StrBytes::new()))]
     pub r#match: Option<StrBytes>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Describe client quotas response.
+/// The quotas.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(versions = 0..=1, flexible = 1..)]
 pub struct DescribeClientQuotasResponse {
-    /// Throttle time ms.
+    /// Milliseconds the broker held the response, or asks the client to wait, because of a quota; 0
+    /// if none was exceeded.
     pub throttle_time_ms: i32,
-    /// Error code.
+    /// The error, or [`ErrorCode::NONE`].
     pub error_code: ErrorCode,
-    /// Error message.
+    /// The error in the broker's words; `None` if it has nothing to add to the code.
     #[field(default = Some(StrBytes::new()))]
     pub error_message: Option<StrBytes>,
-    /// Entries.
+    /// The entities that match, with their quotas; `None` if there was an error.
     #[field(default = Some(Vec::new()))]
     pub entries: Option<Vec<DescribeClientQuotasEntry>>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Describe client quotas entry.
+/// An entity and its quotas.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct DescribeClientQuotasEntry {
-    /// Entity.
+    /// The entity: one part, or a user and a client id together.
     pub entity: Vec<ClientQuotaEntity>,
-    /// Values.
+    /// The quotas.
     pub values: Vec<ClientQuotaValue>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Client quota entity.
+/// One part of an entity.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct ClientQuotaEntity {
-    /// Entity type.
+    /// The kind of entity: `user`, `client-id` or `ip`.
     pub entity_type: StrBytes,
-    /// Entity name.
+    /// The name; `None` is the default of all entities of this kind.
     #[field(default = Some(StrBytes::new()))]
     pub entity_name: Option<StrBytes>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Client quota value.
+/// A quota.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct ClientQuotaValue {
-    /// Key.
+    /// The name of the quota: `producer_byte_rate`, for example.
     pub key: StrBytes,
-    /// Value.
+    /// The quota, in the unit its name says.
     pub value: f64,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,

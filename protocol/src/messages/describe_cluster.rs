@@ -1,61 +1,66 @@
-//! DescribeCluster (API key 60).
+//! Tells the brokers or controllers (DescribeCluster, API key 60).
 
 use crate::{BrokerId, ErrorCode, Message, StrBytes, Structure, UnknownTags};
 
-/// Describe cluster request.
+/// Asks for the nodes of the cluster.
 #[derive(Debug, Clone, PartialEq, Message)]
-#[message(api_key = DescribeCluster, versions = 0..=2, flexible = 0.., response = DescribeClusterResponse)]
+#[message(
+    api_key = DescribeCluster, versions = 0..=2, flexible = 0..,
+    response = DescribeClusterResponse
+)]
 pub struct DescribeClusterRequest {
-    /// Include cluster authorized operations.
+    /// Whether to tell what the caller may do with the cluster.
     pub include_cluster_authorized_operations: bool,
-    /// Endpoint type.
+    /// What the nodes are: 1 brokers, 2 controllers.
     #[field(versions = 1.., default = 1)]
     pub endpoint_type: i8,
-    /// Include fenced brokers.
+    /// Whether to include brokers that are registered but not (yet) in service.
     #[field(versions = 2..)]
     pub include_fenced_brokers: bool,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Describe cluster response.
+/// The nodes.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(versions = 0..=2, flexible = 0..)]
 pub struct DescribeClusterResponse {
-    /// Throttle time ms.
+    /// Milliseconds the broker held the response, or asks the client to wait, because of a quota; 0
+    /// if none was exceeded.
     pub throttle_time_ms: i32,
-    /// Error code.
+    /// The error, or [`ErrorCode::NONE`].
     pub error_code: ErrorCode,
-    /// Error message.
+    /// The error in the broker's words; `None` if it has nothing to add to the code.
     pub error_message: Option<StrBytes>,
-    /// Endpoint type.
+    /// What the nodes are: 1 brokers, 2 controllers.
     #[field(versions = 1.., default = 1)]
     pub endpoint_type: i8,
-    /// Cluster id.
+    /// The cluster's id.
     pub cluster_id: StrBytes,
-    /// Controller id.
+    /// The broker to send controller requests to; -1 if it is not known.
     pub controller_id: BrokerId,
-    /// Brokers.
+    /// The brokers.
     pub brokers: Vec<DescribeClusterBroker>,
-    /// Cluster authorized operations.
+    /// What the caller may do with the cluster: bit n is set wwith the cluster ACL operation n is
+    /// allowed; `i32::MIN` if it was not asked for.
     #[field(default = i32::MIN)]
     pub cluster_authorized_operations: i32,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Describe cluster broker.
+/// A broker, or a controller.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct DescribeClusterBroker {
-    /// Broker id.
+    /// The broker.
     pub broker_id: BrokerId,
-    /// Host.
+    /// The host to connect to.
     pub host: StrBytes,
-    /// Port.
+    /// The port to connect to.
     pub port: i32,
-    /// Rack.
+    /// The broker's rack; `None` if it has none configured.
     pub rack: Option<StrBytes>,
-    /// Is fenced.
+    /// Whether the broker is registered but not (yet) in service.
     #[field(versions = 2.., ignorable)]
     pub is_fenced: bool,
     /// Tagged fields that are not defined here.

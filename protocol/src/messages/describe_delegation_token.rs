@@ -1,80 +1,84 @@
-//! DescribeDelegationToken (API key 41).
+//! Lists delegation tokens (DescribeDelegationToken, API key 41).
 
 use bytes::Bytes;
 
 use crate::{ErrorCode, Message, StrBytes, Structure, UnknownTags};
 
-/// Describe delegation token request.
+/// Asks for the delegation tokens of owners.
 #[derive(Debug, Clone, PartialEq, Message)]
-#[message(api_key = DescribeDelegationToken, versions = 1..=3, flexible = 2.., response = DescribeDelegationTokenResponse)]
+#[message(
+    api_key = DescribeDelegationToken, versions = 1..=3, flexible = 2..,
+    response = DescribeDelegationTokenResponse
+)]
 pub struct DescribeDelegationTokenRequest {
-    /// Owners.
+    /// Whose tokens to describe; `None` for all.
     #[field(default = Some(Vec::new()))]
     pub owners: Option<Vec<DescribeDelegationTokenOwner>>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Describe delegation token owner.
+/// An owner of tokens.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct DescribeDelegationTokenOwner {
-    /// Principal type.
+    /// The kind of principal: `User`.
     pub principal_type: StrBytes,
-    /// Principal name.
+    /// The owner's name.
     pub principal_name: StrBytes,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Describe delegation token response.
+/// The tokens.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(versions = 1..=3, flexible = 2..)]
 pub struct DescribeDelegationTokenResponse {
-    /// Error code.
+    /// The error, or [`ErrorCode::NONE`].
     pub error_code: ErrorCode,
-    /// Tokens.
+    /// The tokens.
     pub tokens: Vec<DescribedDelegationToken>,
-    /// Throttle time ms.
+    /// Milliseconds the broker held the response, or asks the client to wait, because of a quota; 0
+    /// if none was exceeded.
     pub throttle_time_ms: i32,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Described delegation token.
+/// A token.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct DescribedDelegationToken {
-    /// Principal type.
+    /// The kind of principal that owns the token.
     pub principal_type: StrBytes,
-    /// Principal name.
+    /// The name of the principal that owns the token.
     pub principal_name: StrBytes,
-    /// Token requester principal type.
+    /// The kind of principal that asked for the token.
     #[field(versions = 3..)]
     pub token_requester_principal_type: StrBytes,
-    /// Token requester principal name.
+    /// The name of the principal that asked for the token.
     #[field(versions = 3..)]
     pub token_requester_principal_name: StrBytes,
-    /// Issue timestamp.
+    /// When the token was made, in milliseconds since 1970.
     pub issue_timestamp: i64,
-    /// Expiry timestamp.
+    /// When the token expires unless it is renewed, in milliseconds since 1970.
     pub expiry_timestamp: i64,
-    /// Max timestamp.
+    /// When the token expires for good, in milliseconds since 1970.
     pub max_timestamp: i64,
-    /// Token id.
+    /// The token's public id.
     pub token_id: StrBytes,
-    /// Hmac.
+    /// The token's secret, by which it is also named.
     pub hmac: Bytes,
-    /// Renewers.
+    /// Who else may renew the token before it expires.
     pub renewers: Vec<DescribedDelegationTokenRenewer>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Described delegation token renewer.
+/// A principal that may renew the token.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct DescribedDelegationTokenRenewer {
-    /// Principal type.
+    /// The kind of principal: `User`.
     pub principal_type: StrBytes,
-    /// Principal name.
+    /// The principal's name.
     pub principal_name: StrBytes,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,

@@ -1,84 +1,88 @@
-//! DescribeProducers (API key 61).
+//! Tells who writes to partitions (DescribeProducers, API key 61).
 
 use crate::{
     ErrorCode, Message, Offset, PartitionId, ProducerId, StrBytes, Structure, UnknownTags,
 };
 
-/// Describe producers request.
+/// Asks for the idempotent and transactional producers of partitions, at their leaders (KIP-664).
 #[derive(Debug, Clone, PartialEq, Message)]
-#[message(api_key = DescribeProducers, versions = 0..=0, flexible = 0.., response = DescribeProducersResponse)]
+#[message(
+    api_key = DescribeProducers, versions = 0..=0, flexible = 0..,
+    response = DescribeProducersResponse
+)]
 pub struct DescribeProducersRequest {
-    /// Topics.
+    /// The topics.
     pub topics: Vec<DescribeProducersTopicRequest>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Describe producers topic request.
+/// A topic asked for.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct DescribeProducersTopicRequest {
-    /// Name.
+    /// The name of the topic.
     pub name: StrBytes,
-    /// Partition indexes.
+    /// The partitions of the topic.
     pub partition_indexes: Vec<PartitionId>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Describe producers response.
+/// The producers.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(versions = 0..=0, flexible = 0..)]
 pub struct DescribeProducersResponse {
-    /// Throttle time ms.
+    /// Milliseconds the broker held the response, or asks the client to wait, because of a quota; 0
+    /// if none was exceeded.
     pub throttle_time_ms: i32,
-    /// Topics.
-    pub topics: Vec<TopicResponse>,
+    /// The topics.
+    pub topics: Vec<DescribeProducersTopicResponse>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Topic response.
+/// The producers of one topic.
 #[derive(Debug, Clone, PartialEq, Structure)]
-pub struct TopicResponse {
-    /// Name.
+pub struct DescribeProducersTopicResponse {
+    /// The name of the topic.
     pub name: StrBytes,
-    /// Partitions.
-    pub partitions: Vec<PartitionResponse>,
+    /// The partitions of the topic.
+    pub partitions: Vec<DescribeProducersPartitionResponse>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Partition response.
+/// The producers of one partition.
 #[derive(Debug, Clone, PartialEq, Structure)]
-pub struct PartitionResponse {
-    /// Partition index.
+pub struct DescribeProducersPartitionResponse {
+    /// The partition.
     pub partition_index: PartitionId,
-    /// Error code.
+    /// The error, or [`ErrorCode::NONE`].
     pub error_code: ErrorCode,
-    /// Error message.
+    /// The error in the broker's words; `None` if it has nothing to add to the code.
     pub error_message: Option<StrBytes>,
-    /// Active producers.
+    /// The producers that wrote lately.
     pub active_producers: Vec<ProducerState>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Producer state.
+/// What a partition's leader knows of a producer.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct ProducerState {
-    /// Producer id.
+    /// The producer's id.
     pub producer_id: ProducerId,
-    /// Producer epoch.
+    /// The producer's epoch, which fences older instances of it.
     pub producer_epoch: i32,
-    /// Last sequence.
+    /// The last sequence number written; -1 if there is none.
     #[field(default = -1)]
     pub last_sequence: i32,
-    /// Last timestamp.
+    /// The last timestamp written, in milliseconds since 1970; -1 if there is none.
     #[field(default = -1)]
     pub last_timestamp: i64,
-    /// Coordinator epoch.
+    /// The epoch of the transaction coordinator that wrote the last marker; -1 if there is none.
     pub coordinator_epoch: i32,
-    /// Current txn start offset.
+    /// Where the open transaction starts; -1 if there is none.
     #[field(default = Offset(-1))]
     pub current_txn_start_offset: Offset,
     /// Tagged fields that are not defined here.

@@ -1,95 +1,99 @@
-//! DescribeShareGroupOffsets (API key 90).
+//! Tells how far share groups have come (DescribeShareGroupOffsets, API key 90).
 
 use crate::{ErrorCode, Message, Offset, PartitionId, StrBytes, Structure, UnknownTags, Uuid};
 
-/// Describe share group offsets request.
+/// Asks where share groups begin to read (KIP-932).
 #[derive(Debug, Clone, PartialEq, Message)]
-#[message(api_key = DescribeShareGroupOffsets, versions = 0..=1, flexible = 0.., response = DescribeShareGroupOffsetsResponse)]
+#[message(
+    api_key = DescribeShareGroupOffsets, versions = 0..=1, flexible = 0..,
+    response = DescribeShareGroupOffsetsResponse
+)]
 pub struct DescribeShareGroupOffsetsRequest {
-    /// Groups.
+    /// The groups.
     pub groups: Vec<DescribeShareGroupOffsetsRequestGroup>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Describe share group offsets request group.
+/// A group asked for.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct DescribeShareGroupOffsetsRequestGroup {
-    /// Group id.
+    /// The group.
     pub group_id: StrBytes,
-    /// Topics.
+    /// The partitions; `None` for all that the group reads.
     #[field(default = Some(Vec::new()))]
     pub topics: Option<Vec<DescribeShareGroupOffsetsRequestTopic>>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Describe share group offsets request topic.
+/// A topic asked for.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct DescribeShareGroupOffsetsRequestTopic {
-    /// Topic name.
+    /// The name of the topic.
     pub topic_name: StrBytes,
-    /// Partitions.
+    /// The partitions of the topic.
     pub partitions: Vec<PartitionId>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Describe share group offsets response.
+/// Where they begin.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(versions = 0..=1, flexible = 0..)]
 pub struct DescribeShareGroupOffsetsResponse {
-    /// Throttle time ms.
+    /// Milliseconds the broker held the response, or asks the client to wait, because of a quota; 0
+    /// if none was exceeded.
     pub throttle_time_ms: i32,
-    /// Groups.
+    /// The groups.
     pub groups: Vec<DescribeShareGroupOffsetsResponseGroup>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Describe share group offsets response group.
+/// The offsets of one group.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct DescribeShareGroupOffsetsResponseGroup {
-    /// Group id.
+    /// The group.
     pub group_id: StrBytes,
-    /// Topics.
+    /// The topics.
     pub topics: Vec<DescribeShareGroupOffsetsResponseTopic>,
-    /// Error code.
+    /// An error of the group.
     pub error_code: ErrorCode,
-    /// Error message.
+    /// The error in the broker's words; `None` if it has nothing to add to the code.
     pub error_message: Option<StrBytes>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Describe share group offsets response topic.
+/// The offsets of one topic.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct DescribeShareGroupOffsetsResponseTopic {
-    /// Topic name.
+    /// The name of the topic.
     pub topic_name: StrBytes,
-    /// Topic id.
+    /// The topic's id.
     pub topic_id: Uuid,
-    /// Partitions.
+    /// The partitions of the topic.
     pub partitions: Vec<DescribeShareGroupOffsetsResponsePartition>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Describe share group offsets response partition.
+/// The offset of one partition.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct DescribeShareGroupOffsetsResponsePartition {
-    /// Partition index.
+    /// The partition.
     pub partition_index: PartitionId,
-    /// Start offset.
+    /// Where the share group begins: what lies before is done with; -1 if it has not begun.
     pub start_offset: Offset,
-    /// Leader epoch.
+    /// The leader epoch of the partition.
     pub leader_epoch: i32,
-    /// Lag.
+    /// How many records the group has yet to do with; -1 if it is not known.
     #[field(versions = 1.., default = -1, ignorable)]
     pub lag: i64,
-    /// Error code.
+    /// The error, or [`ErrorCode::NONE`].
     pub error_code: ErrorCode,
-    /// Error message.
+    /// The error in the broker's words; `None` if it has nothing to add to the code.
     pub error_message: Option<StrBytes>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,

@@ -1,58 +1,63 @@
-//! DescribeTransactions (API key 65).
+//! Describes transactions (DescribeTransactions, API key 65).
 
 use crate::{ErrorCode, Message, PartitionId, ProducerId, StrBytes, Structure, UnknownTags};
 
-/// Describe transactions request.
+/// Asks for the state of transactional ids, at their transaction coordinator.
 #[derive(Debug, Clone, PartialEq, Message)]
-#[message(api_key = DescribeTransactions, versions = 0..=0, flexible = 0.., response = DescribeTransactionsResponse)]
+#[message(
+    api_key = DescribeTransactions, versions = 0..=0, flexible = 0..,
+    response = DescribeTransactionsResponse
+)]
 pub struct DescribeTransactionsRequest {
-    /// Transactional ids.
+    /// The transactional ids to describe.
     pub transactional_ids: Vec<StrBytes>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Describe transactions response.
+/// The transactions.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(versions = 0..=0, flexible = 0..)]
 pub struct DescribeTransactionsResponse {
-    /// Throttle time ms.
+    /// Milliseconds the broker held the response, or asks the client to wait, because of a quota; 0
+    /// if none was exceeded.
     pub throttle_time_ms: i32,
-    /// Transaction states.
+    /// The transactions, in the order of the request.
     pub transaction_states: Vec<DescribedTransaction>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Described transaction.
+/// A transaction.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct DescribedTransaction {
-    /// Error code.
+    /// The error, or [`ErrorCode::NONE`].
     pub error_code: ErrorCode,
-    /// Transactional id.
+    /// The transactional id.
     pub transactional_id: StrBytes,
-    /// Transaction state.
+    /// The state in Kafka's words: `Ongoing`, `PrepareCommit`, `CompleteAbort` and so on.
     pub transaction_state: StrBytes,
-    /// Transaction timeout ms.
+    /// Milliseconds after which the broker aborts a transaction that is still open
+    /// (`transaction.timeout.ms`).
     pub transaction_timeout_ms: i32,
-    /// Transaction start time ms.
+    /// When the transaction began, in milliseconds since 1970; -1 if none is open.
     pub transaction_start_time_ms: i64,
-    /// Producer id.
+    /// The producer's id.
     pub producer_id: ProducerId,
-    /// Producer epoch.
+    /// The producer's epoch, which fences older instances of it.
     pub producer_epoch: i16,
-    /// Topics.
+    /// The partitions in the transaction.
     pub topics: Vec<TransactionTopic>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Transaction topic.
+/// The partitions of one topic in a transaction.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct TransactionTopic {
-    /// Topic.
+    /// The name of the topic.
     pub topic: StrBytes,
-    /// Partitions.
+    /// The partitions of the topic.
     pub partitions: Vec<PartitionId>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,

@@ -1,66 +1,70 @@
-//! DescribeUserScramCredentials (API key 50).
+//! Lists SCRAM credentials (DescribeUserScramCredentials, API key 50).
 
 use crate::{ErrorCode, Message, StrBytes, Structure, UnknownTags};
 
-/// Describe user scram credentials request.
+/// Asks which users have SCRAM credentials.
 #[derive(Debug, Clone, PartialEq, Message)]
-#[message(api_key = DescribeUserScramCredentials, versions = 0..=0, flexible = 0.., response = DescribeUserScramCredentialsResponse)]
+#[message(
+    api_key = DescribeUserScramCredentials, versions = 0..=0, flexible = 0..,
+    response = DescribeUserScramCredentialsResponse
+)]
 pub struct DescribeUserScramCredentialsRequest {
-    /// Users.
+    /// The users to describe; `None` for all.
     #[field(default = Some(Vec::new()))]
     pub users: Option<Vec<UserName>>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// User name.
+/// A user asked for.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct UserName {
-    /// Name.
+    /// The user's name.
     pub name: StrBytes,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Describe user scram credentials response.
+/// The users and what may be told of their credentials.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(versions = 0..=0, flexible = 0..)]
 pub struct DescribeUserScramCredentialsResponse {
-    /// Throttle time ms.
+    /// Milliseconds the broker held the response, or asks the client to wait, because of a quota; 0
+    /// if none was exceeded.
     pub throttle_time_ms: i32,
-    /// Error code.
+    /// The error, or [`ErrorCode::NONE`].
     pub error_code: ErrorCode,
-    /// Error message.
+    /// The error in the broker's words; `None` if it has nothing to add to the code.
     #[field(default = Some(StrBytes::new()))]
     pub error_message: Option<StrBytes>,
-    /// Results.
+    /// The results, in the order of the request.
     pub results: Vec<DescribeUserScramCredentialsResult>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Describe user scram credentials result.
+/// A user and its credentials.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct DescribeUserScramCredentialsResult {
-    /// User.
+    /// The user's name.
     pub user: StrBytes,
-    /// Error code.
+    /// The error, or [`ErrorCode::NONE`].
     pub error_code: ErrorCode,
-    /// Error message.
+    /// The error in the broker's words; `None` if it has nothing to add to the code.
     #[field(default = Some(StrBytes::new()))]
     pub error_message: Option<StrBytes>,
-    /// Credential infos.
+    /// The user's credentials, one for each mechanism.
     pub credential_infos: Vec<CredentialInfo>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Credential info.
+/// What may be told of a credential.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct CredentialInfo {
-    /// Mechanism.
+    /// The mechanism: 1 SCRAM-SHA-256, 2 SCRAM-SHA-512.
     pub mechanism: i8,
-    /// Iterations.
+    /// How often the password is hashed.
     pub iterations: i32,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,

@@ -1,35 +1,36 @@
-//! EndTxn (API key 26).
+//! Ends a transaction (EndTxn, API key 26).
 
 use crate::{ErrorCode, Message, ProducerId, StrBytes, UnknownTags};
 
-/// End txn request.
+/// Commits or aborts a transaction.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(api_key = EndTxn, versions = 0..=5, flexible = 3.., response = EndTxnResponse)]
 pub struct EndTxnRequest {
-    /// Transactional id.
+    /// The transactional id.
     pub transactional_id: StrBytes,
-    /// Producer id.
+    /// The producer's id.
     pub producer_id: ProducerId,
-    /// Producer epoch.
+    /// The producer's epoch, which fences older instances of it.
     pub producer_epoch: i16,
-    /// Committed.
+    /// Whether to commit; else to abort.
     pub committed: bool,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// End txn response.
+/// Whether the end is certain, and from version 5 on the id and epoch for the next transaction.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(versions = 0..=5, flexible = 3..)]
 pub struct EndTxnResponse {
-    /// Throttle time ms.
+    /// Milliseconds the broker held the response, or asks the client to wait, because of a quota; 0
+    /// if none was exceeded.
     pub throttle_time_ms: i32,
-    /// Error code.
+    /// The error, or [`ErrorCode::NONE`].
     pub error_code: ErrorCode,
-    /// Producer id.
+    /// The id to go on with, which changes when the epochs are used up; -1 before version 5.
     #[field(versions = 5.., ignorable)]
     pub producer_id: ProducerId,
-    /// Producer epoch.
+    /// The epoch to go on with, raised with each transaction; -1 before version 5.
     #[field(versions = 5.., default = -1, ignorable)]
     pub producer_epoch: i16,
     /// Tagged fields that are not defined here.

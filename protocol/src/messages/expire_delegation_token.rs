@@ -1,30 +1,34 @@
-//! ExpireDelegationToken (API key 40).
+//! Ends a delegation token (ExpireDelegationToken, API key 40).
 
 use bytes::Bytes;
 
 use crate::{ErrorCode, Message, UnknownTags};
 
-/// Expire delegation token request.
+/// Brings forward the time at which a delegation token expires.
 #[derive(Debug, Clone, PartialEq, Message)]
-#[message(api_key = ExpireDelegationToken, versions = 1..=2, flexible = 2.., response = ExpireDelegationTokenResponse)]
+#[message(
+    api_key = ExpireDelegationToken, versions = 1..=2, flexible = 2..,
+    response = ExpireDelegationTokenResponse
+)]
 pub struct ExpireDelegationTokenRequest {
-    /// Hmac.
+    /// The token's secret, by which it is also named.
     pub hmac: Bytes,
-    /// Expiry time period ms.
+    /// Milliseconds from now until the token expires; negative for at once.
     pub expiry_time_period_ms: i64,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Expire delegation token response.
+/// When the token expires now.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(versions = 1..=2, flexible = 2..)]
 pub struct ExpireDelegationTokenResponse {
-    /// Error code.
+    /// The error, or [`ErrorCode::NONE`].
     pub error_code: ErrorCode,
-    /// Expiry timestamp ms.
+    /// When the token expires unless it is renewed, in milliseconds since 1970.
     pub expiry_timestamp_ms: i64,
-    /// Throttle time ms.
+    /// Milliseconds the broker held the response, or asks the client to wait, because of a quota; 0
+    /// if none was exceeded.
     pub throttle_time_ms: i32,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,

@@ -1,67 +1,71 @@
-//! FindCoordinator (API key 10).
+//! Tells which broker coordinates a group or a transactional id (FindCoordinator, API key 10).
 
 use crate::{BrokerId, ErrorCode, Message, StrBytes, Structure, UnknownTags};
 
-/// Find coordinator request.
+/// Asks for the coordinators of groups or transactional ids, at any broker.
 #[derive(Debug, Clone, PartialEq, Message)]
-#[message(api_key = FindCoordinator, versions = 0..=6, flexible = 3.., response = FindCoordinatorResponse)]
+#[message(
+    api_key = FindCoordinator, versions = 0..=6, flexible = 3..,
+    response = FindCoordinatorResponse
+)]
 pub struct FindCoordinatorRequest {
-    /// Key.
+    /// The group or transactional id, up to version 3.
     #[field(versions = ..=3)]
     pub key: StrBytes,
-    /// Key type.
+    /// What the keys are: 0 groups, 1 transactional ids, 2 share groups' partitions.
     #[field(versions = 1..)]
     pub key_type: i8,
-    /// Coordinator keys.
+    /// The groups or transactional ids.
     #[field(versions = 4..)]
     pub coordinator_keys: Vec<StrBytes>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Find coordinator response.
+/// The coordinators.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(versions = 0..=6, flexible = 3..)]
 pub struct FindCoordinatorResponse {
-    /// Throttle time ms.
+    /// Milliseconds the broker held the response, or asks the client to wait, because of a quota; 0
+    /// if none was exceeded.
     #[field(versions = 1.., ignorable)]
     pub throttle_time_ms: i32,
-    /// Error code.
+    /// The error, up to version 3.
     #[field(versions = ..=3)]
     pub error_code: ErrorCode,
-    /// Error message.
+    /// The error in the broker's words, up to version 3.
     #[field(versions = 1..=3, default = Some(StrBytes::new()), ignorable)]
     pub error_message: Option<StrBytes>,
-    /// Node id.
+    /// The broker that is the coordinator, up to version 3.
     #[field(versions = ..=3)]
     pub node_id: BrokerId,
-    /// Host.
+    /// Its host, up to version 3.
     #[field(versions = ..=3)]
     pub host: StrBytes,
-    /// Port.
+    /// Its port, up to version 3.
     #[field(versions = ..=3)]
     pub port: i32,
-    /// Coordinators.
+    /// The results, one for each key.
     #[field(versions = 4..)]
     pub coordinators: Vec<Coordinator>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Coordinator.
+/// The coordinator of one group or transactional id.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct Coordinator {
-    /// Key.
+    /// The group or transactional id.
     pub key: StrBytes,
-    /// Node id.
+    /// The broker that is its coordinator.
     pub node_id: BrokerId,
-    /// Host.
+    /// The host to connect to.
     pub host: StrBytes,
-    /// Port.
+    /// The port to connect to.
     pub port: i32,
-    /// Error code.
+    /// The error, or [`ErrorCode::NONE`].
     pub error_code: ErrorCode,
-    /// Error message.
+    /// The error in the broker's words; `None` if it has nothing to add to the code.
     #[field(default = Some(StrBytes::new()))]
     pub error_message: Option<StrBytes>,
     /// Tagged fields that are not defined here.

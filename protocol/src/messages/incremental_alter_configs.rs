@@ -1,69 +1,73 @@
-//! IncrementalAlterConfigs (API key 44).
+//! Changes configurations one by one (IncrementalAlterConfigs, API key 44).
 
 use crate::{ErrorCode, Message, StrBytes, Structure, UnknownTags};
 
-/// Incremental alter configs request.
+/// Changes single configurations of resources and leaves the others (KIP-339).
 #[derive(Debug, Clone, PartialEq, Message)]
-#[message(api_key = IncrementalAlterConfigs, versions = 0..=1, flexible = 1.., response = IncrementalAlterConfigsResponse)]
+#[message(
+    api_key = IncrementalAlterConfigs, versions = 0..=1, flexible = 1..,
+    response = IncrementalAlterConfigsResponse
+)]
 pub struct IncrementalAlterConfigsRequest {
-    /// Resources.
+    /// The resources.
     pub resources: Vec<IncrementalAlterConfigsResource>,
-    /// Validate only.
+    /// Whether to check the request only and change nothing.
     pub validate_only: bool,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Incremental alter configs resource.
+/// A resource and the configurations to change.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct IncrementalAlterConfigsResource {
-    /// Resource type.
+    /// The kind of resource: 2 topic, 4 broker, 8 broker logger, 16 client metrics, 32 group.
     pub resource_type: i8,
-    /// Resource name.
+    /// The name of the resource; for a broker its id as text, empty for the default of all brokers.
     pub resource_name: StrBytes,
-    /// Configs.
+    /// The configurations to change: others stay.
     pub configs: Vec<IncrementalAlterableConfig>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Incremental alterable config.
+/// A change to a configuration.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct IncrementalAlterableConfig {
-    /// Name.
+    /// The name of the configuration.
     pub name: StrBytes,
-    /// Config operation.
+    /// 0 sets the value, 1 deletes it, 2 appends to a list, 3 removes from a list.
     pub config_operation: i8,
-    /// Value.
+    /// The value; `None` where it is deleted.
     #[field(default = Some(StrBytes::new()))]
     pub value: Option<StrBytes>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Incremental alter configs response.
+/// What became of each resource.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(versions = 0..=1, flexible = 1..)]
 pub struct IncrementalAlterConfigsResponse {
-    /// Throttle time ms.
+    /// Milliseconds the broker held the response, or asks the client to wait, because of a quota; 0
+    /// if none was exceeded.
     pub throttle_time_ms: i32,
-    /// Responses.
+    /// The results, one for each resource.
     pub responses: Vec<IncrementalAlterConfigsResourceResponse>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Incremental alter configs resource response.
+/// What became of one resource.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct IncrementalAlterConfigsResourceResponse {
-    /// Error code.
+    /// The error, or [`ErrorCode::NONE`].
     pub error_code: ErrorCode,
-    /// Error message.
+    /// The error in the broker's words; `None` if it has nothing to add to the code.
     #[field(default = Some(StrBytes::new()))]
     pub error_message: Option<StrBytes>,
-    /// Resource type.
+    /// The kind of resource: 2 topic, 4 broker, 8 broker logger, 16 client metrics, 32 group.
     pub resource_type: i8,
-    /// Resource name.
+    /// The name of the resource; for a broker its id as text, empty for the default of all brokers.
     pub resource_name: StrBytes,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,

@@ -1,62 +1,65 @@
-//! LeaveGroup (API key 13).
+//! Leaves a classic group (LeaveGroup, API key 13).
 
 use crate::{ErrorCode, Message, StrBytes, Structure, UnknownTags};
 
-/// Leave group request.
+/// Removes members from a classic group.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(api_key = LeaveGroup, versions = 0..=5, flexible = 4.., response = LeaveGroupResponse)]
 pub struct LeaveGroupRequest {
-    /// Group id.
+    /// The group.
     pub group_id: StrBytes,
-    /// Member id.
+    /// The member that leaves, up to version 2.
     #[field(versions = ..=2)]
     pub member_id: StrBytes,
-    /// Members.
+    /// The members that leave, from version 3 on.
     #[field(versions = 3..)]
     pub members: Vec<MemberIdentity>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Member identity.
+/// A member that leaves.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct MemberIdentity {
-    /// Member id.
+    /// The member's id.
     pub member_id: StrBytes,
-    /// Group instance id.
+    /// The fixed name of a static member (`group.instance.id`), unchanged over restarts; `None` for
+    /// a dynamic one.
     pub group_instance_id: Option<StrBytes>,
-    /// Reason.
+    /// Why, for the broker's log.
     #[field(versions = 5.., ignorable)]
     pub reason: Option<StrBytes>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Leave group response.
+/// What became of each member.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(versions = 0..=5, flexible = 4..)]
 pub struct LeaveGroupResponse {
-    /// Throttle time ms.
+    /// Milliseconds the broker held the response, or asks the client to wait, because of a quota; 0
+    /// if none was exceeded.
     #[field(versions = 1.., ignorable)]
     pub throttle_time_ms: i32,
-    /// Error code.
+    /// The error, or [`ErrorCode::NONE`].
     pub error_code: ErrorCode,
-    /// Members.
+    /// The results, one for each member, from version 3 on.
     #[field(versions = 3..)]
     pub members: Vec<MemberResponse>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Member response.
+/// What became of a member that leaves.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct MemberResponse {
-    /// Member id.
+    /// The member's id.
     pub member_id: StrBytes,
-    /// Group instance id.
+    /// The fixed name of a static member (`group.instance.id`), unchanged over restarts; `None` for
+    /// a dynamic one.
     #[field(default = Some(StrBytes::new()))]
     pub group_instance_id: Option<StrBytes>,
-    /// Error code.
+    /// The error, or [`ErrorCode::NONE`].
     pub error_code: ErrorCode,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,

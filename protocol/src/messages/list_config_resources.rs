@@ -1,38 +1,44 @@
-//! ListConfigResources (API key 74).
+//! Lists the resources that have configurations (ListConfigResources, API key 74).
 
 use crate::{ErrorCode, Message, StrBytes, Structure, UnknownTags};
 
-/// List config resources request.
+/// Asks which resources have configurations.
 #[derive(Debug, Clone, PartialEq, Message)]
-#[message(api_key = ListConfigResources, versions = 0..=1, flexible = 0.., response = ListConfigResourcesResponse)]
+#[message(
+    api_key = ListConfigResources, versions = 0..=1, flexible = 0..,
+    response = ListConfigResourcesResponse
+)]
 pub struct ListConfigResourcesRequest {
-    /// Resource types.
+    /// The kinds to list: 2 topic, 4 broker, 8 broker logger, 16 client metrics, 32 group; empty
+    /// for all.
     #[field(versions = 1..)]
     pub resource_types: Vec<i8>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// List config resources response.
+/// The resources.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(versions = 0..=1, flexible = 0..)]
 pub struct ListConfigResourcesResponse {
-    /// Throttle time ms.
+    /// Milliseconds the broker held the response, or asks the client to wait, because of a quota; 0
+    /// if none was exceeded.
     pub throttle_time_ms: i32,
-    /// Error code.
+    /// The error, or [`ErrorCode::NONE`].
     pub error_code: ErrorCode,
-    /// Config resources.
+    /// The resources.
     pub config_resources: Vec<ConfigResource>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Config resource.
+/// A resource that has configurations.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct ConfigResource {
-    /// Resource name.
+    /// The name of the resource; for a broker its id as text, empty for the default of all brokers.
     pub resource_name: StrBytes,
-    /// Resource type.
+    /// The kind of resource: 2 topic, 4 broker, 8 broker logger, 16 client metrics, 32 group. 16 by
+    /// default.
     #[field(versions = 1.., default = 16, ignorable)]
     pub resource_type: i8,
     /// Tagged fields that are not defined here.

@@ -1,69 +1,74 @@
-//! ListPartitionReassignments (API key 46).
+//! Lists the moves of replicas that are under way (ListPartitionReassignments, API key 46).
 
 use crate::{BrokerId, ErrorCode, Message, PartitionId, StrBytes, Structure, UnknownTags};
 
-/// List partition reassignments request.
+/// Asks which partitions are being reassigned.
 #[derive(Debug, Clone, PartialEq, Message)]
-#[message(api_key = ListPartitionReassignments, versions = 0..=0, flexible = 0.., response = ListPartitionReassignmentsResponse)]
+#[message(
+    api_key = ListPartitionReassignments, versions = 0..=0, flexible = 0..,
+    response = ListPartitionReassignmentsResponse
+)]
 pub struct ListPartitionReassignmentsRequest {
-    /// Timeout ms.
+    /// How many milliseconds the broker may take before it answers that it timed out; 60000 by
+    /// default.
     #[field(default = 60000)]
     pub timeout_ms: i32,
-    /// Topics.
+    /// The partitions asked for; `None` for all.
     pub topics: Option<Vec<ListPartitionReassignmentsTopics>>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// List partition reassignments topics.
+/// A topic asked for.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct ListPartitionReassignmentsTopics {
-    /// Name.
+    /// The name of the topic.
     pub name: StrBytes,
-    /// Partition indexes.
+    /// The partitions of the topic.
     pub partition_indexes: Vec<PartitionId>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// List partition reassignments response.
+/// The partitions that are being reassigned.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(versions = 0..=0, flexible = 0..)]
 pub struct ListPartitionReassignmentsResponse {
-    /// Throttle time ms.
+    /// Milliseconds the broker held the response, or asks the client to wait, because of a quota; 0
+    /// if none was exceeded.
     pub throttle_time_ms: i32,
-    /// Error code.
+    /// The error, or [`ErrorCode::NONE`].
     pub error_code: ErrorCode,
-    /// Error message.
+    /// The error in the broker's words; `None` if it has nothing to add to the code.
     #[field(default = Some(StrBytes::new()))]
     pub error_message: Option<StrBytes>,
-    /// Topics.
+    /// The partitions that are being reassigned.
     pub topics: Vec<OngoingTopicReassignment>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Ongoing topic reassignment.
+/// A topic that is being reassigned.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct OngoingTopicReassignment {
-    /// Name.
+    /// The name of the topic.
     pub name: StrBytes,
-    /// Partitions.
+    /// The partitions of the topic.
     pub partitions: Vec<OngoingPartitionReassignment>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Ongoing partition reassignment.
+/// A partition that is being reassigned.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct OngoingPartitionReassignment {
-    /// Partition index.
+    /// The partition.
     pub partition_index: PartitionId,
-    /// Replicas.
+    /// The brokers that hold a replica; the preferred leader first.
     pub replicas: Vec<BrokerId>,
-    /// Adding replicas.
+    /// The brokers that get a replica.
     pub adding_replicas: Vec<BrokerId>,
-    /// Removing replicas.
+    /// The brokers that lose theirs.
     pub removing_replicas: Vec<BrokerId>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,

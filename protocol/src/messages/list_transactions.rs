@@ -1,49 +1,53 @@
-//! ListTransactions (API key 66).
+//! Lists transactions (ListTransactions, API key 66).
 
 use crate::{ErrorCode, Message, ProducerId, StrBytes, Structure, UnknownTags};
 
-/// List transactions request.
+/// Asks a broker for the transactions that it coordinates.
 #[derive(Debug, Clone, PartialEq, Message)]
-#[message(api_key = ListTransactions, versions = 0..=2, flexible = 0.., response = ListTransactionsResponse)]
+#[message(
+    api_key = ListTransactions, versions = 0..=2, flexible = 0..,
+    response = ListTransactionsResponse
+)]
 pub struct ListTransactionsRequest {
-    /// State filters.
+    /// The states to list, in Kafka's words; empty for all.
     pub state_filters: Vec<StrBytes>,
-    /// Producer id filters.
+    /// The producers to list; empty for all.
     pub producer_id_filters: Vec<ProducerId>,
-    /// Duration filter.
+    /// List only transactions open for at least so many milliseconds; -1 for all.
     #[field(versions = 1.., default = -1)]
     pub duration_filter: i64,
-    /// Transactional id pattern.
+    /// A regular expression (RE2) the transactional id must match; `None` for all.
     #[field(versions = 2..)]
     pub transactional_id_pattern: Option<StrBytes>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// List transactions response.
+/// The transactions.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(versions = 0..=2, flexible = 0..)]
 pub struct ListTransactionsResponse {
-    /// Throttle time ms.
+    /// Milliseconds the broker held the response, or asks the client to wait, because of a quota; 0
+    /// if none was exceeded.
     pub throttle_time_ms: i32,
-    /// Error code.
+    /// The error, or [`ErrorCode::NONE`].
     pub error_code: ErrorCode,
-    /// Unknown state filters.
+    /// The states asked for that the broker does not know.
     pub unknown_state_filters: Vec<StrBytes>,
-    /// Transaction states.
+    /// The transactions that match.
     pub transaction_states: Vec<ListedTransaction>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Listed transaction.
+/// A transaction.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct ListedTransaction {
-    /// Transactional id.
+    /// The transactional id.
     pub transactional_id: StrBytes,
-    /// Producer id.
+    /// The producer's id.
     pub producer_id: ProducerId,
-    /// Transaction state.
+    /// The state in Kafka's words: `Ongoing`, `PrepareCommit`, `CompleteAbort` and so on.
     pub transaction_state: StrBytes,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,

@@ -1,7 +1,8 @@
-//! Every message that clients, administrators and group members exchange with brokers, of Kafka 4.4.
+//! Every message of Kafka 4.4 that clients, administrators and group members exchange with brokers.
 //!
-//! One file holds one API: the request, the response and the structures within them. Names are those
-//! of Kafka's schema, in Rust's spelling; a structure's name is prefixed where two APIs use the same.
+//! One file holds one API: the request, the response and the structures within them. Names are
+//! those of Kafka's schema, in Rust's spelling; a structure's name is prefixed where two APIs use
+//! the same.
 //!
 //! Fields that a version lacks are at their default after decoding. Encoding refuses a field whose
 //! value would be lost in the version asked for, except where Kafka itself calls it ignorable.

@@ -1,29 +1,29 @@
-//! Where a partition has moved, as responses about it say (KIP-951).
+//! Where a partition has moved to, as responses about it say (KIP-951).
 
 use crate::{BrokerId, StrBytes, Structure, UnknownTags};
 
-/// Leader id and epoch.
+/// The leader of a partition.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct LeaderIdAndEpoch {
-    /// Leader id.
+    /// The broker that leads the partition now; -1 if it is not known.
     pub leader_id: BrokerId,
-    /// Leader epoch.
+    /// Its leader epoch; -1 if it is not known.
     #[field(default = -1)]
     pub leader_epoch: i32,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Node endpoint.
+/// Where a broker listens.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct NodeEndpoint {
-    /// Node id.
+    /// The broker.
     pub node_id: BrokerId,
-    /// Host.
+    /// The host to connect to.
     pub host: StrBytes,
-    /// Port.
+    /// The port to connect to.
     pub port: i32,
-    /// Rack.
+    /// The broker's rack; `None` if it has none configured.
     pub rack: Option<StrBytes>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,

@@ -1,96 +1,103 @@
-//! OffsetCommit (API key 8).
+//! Stores how far a group has read (OffsetCommit, API key 8).
 
 use crate::{ErrorCode, Message, Offset, PartitionId, StrBytes, Structure, UnknownTags, Uuid};
 
-/// Offset commit request.
+/// Commits offsets of a group, at its group coordinator.
 #[derive(Debug, Clone, PartialEq, Message)]
-#[message(api_key = OffsetCommit, versions = 2..=10, flexible = 8.., response = OffsetCommitResponse)]
+#[message(
+    api_key = OffsetCommit, versions = 2..=10, flexible = 8..,
+    response = OffsetCommitResponse
+)]
 pub struct OffsetCommitRequest {
-    /// Group id.
+    /// The group.
     pub group_id: StrBytes,
-    /// Generation id or member epoch.
+    /// The generation of a classic group or the member's epoch in one of the newer kinds; -1 from
+    /// outside the group.
     #[field(default = -1)]
     pub generation_id_or_member_epoch: i32,
-    /// Member id.
+    /// The member's id.
     pub member_id: StrBytes,
-    /// Group instance id.
+    /// The fixed name of a static member (`group.instance.id`), unchanged over restarts; `None` for
+    /// a dynamic one.
     #[field(versions = 7..)]
     pub group_instance_id: Option<StrBytes>,
-    /// Retention time ms.
+    /// Milliseconds to keep the offsets; -1 for the broker's default.
     #[field(versions = ..=4, default = -1, ignorable)]
     pub retention_time_ms: i64,
-    /// Topics.
+    /// The topics.
     pub topics: Vec<OffsetCommitRequestTopic>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Offset commit request topic.
+/// The offsets to commit of one topic.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct OffsetCommitRequestTopic {
-    /// Name.
+    /// The name of the topic, up to version 9.
     #[field(versions = ..=9, ignorable)]
     pub name: StrBytes,
-    /// Topic id.
+    /// The topic's id, from version 10 on.
     #[field(versions = 10.., ignorable)]
     pub topic_id: Uuid,
-    /// Partitions.
+    /// The partitions of the topic.
     pub partitions: Vec<OffsetCommitRequestPartition>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Offset commit request partition.
+/// The offset to commit of one partition.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct OffsetCommitRequestPartition {
-    /// Partition index.
+    /// The partition.
     pub partition_index: PartitionId,
-    /// Committed offset.
+    /// The offset to commit: the next one to be read.
     pub committed_offset: Offset,
-    /// Committed leader epoch.
+    /// The leader epoch of the last record read, by which a truncation is noticed later; -1 if it
+    /// is not known.
     #[field(versions = 6.., default = -1, ignorable)]
     pub committed_leader_epoch: i32,
-    /// Committed metadata.
+    /// Any text to keep with the offset.
     #[field(default = Some(StrBytes::new()))]
     pub committed_metadata: Option<StrBytes>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Offset commit response.
+/// What became of each offset.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(versions = 2..=10, flexible = 8..)]
 pub struct OffsetCommitResponse {
-    /// Throttle time ms.
+    /// Milliseconds the broker held the response, or asks the client to wait, because of a quota; 0
+    /// if none was exceeded.
     #[field(versions = 3.., ignorable)]
     pub throttle_time_ms: i32,
-    /// Topics.
+    /// The topics.
     pub topics: Vec<OffsetCommitResponseTopic>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Offset commit response topic.
+/// What became of the offsets of one topic.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct OffsetCommitResponseTopic {
-    /// Name.
+    /// The name of the topic, up to version 9.
     #[field(versions = ..=9, ignorable)]
     pub name: StrBytes,
-    /// Topic id.
+    /// The topic's id, from version 10 on.
     #[field(versions = 10.., ignorable)]
     pub topic_id: Uuid,
-    /// Partitions.
+    /// The partitions of the topic.
     pub partitions: Vec<OffsetCommitResponsePartition>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Offset commit response partition.
+/// What became of the offset of one partition.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct OffsetCommitResponsePartition {
-    /// Partition index.
+    /// The partition.
     pub partition_index: PartitionId,
-    /// Error code.
+    /// The error, or [`ErrorCode::NONE`].
     pub error_code: ErrorCode,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,

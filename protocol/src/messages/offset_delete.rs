@@ -1,59 +1,60 @@
-//! OffsetDelete (API key 47).
+//! Deletes committed offsets (OffsetDelete, API key 47).
 
 use crate::{ErrorCode, Message, PartitionId, StrBytes, Structure};
 
-/// Offset delete request.
+/// Deletes offsets that a group has committed, of topics it does not read any more.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(api_key = OffsetDelete, versions = 0..=0, response = OffsetDeleteResponse)]
 pub struct OffsetDeleteRequest {
-    /// Group id.
+    /// The group.
     pub group_id: StrBytes,
-    /// Topics.
+    /// The topics.
     pub topics: Vec<OffsetDeleteRequestTopic>,
 }
 
-/// Offset delete request topic.
+/// The offsets to delete of one topic.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct OffsetDeleteRequestTopic {
-    /// Name.
+    /// The name of the topic.
     pub name: StrBytes,
-    /// Partitions.
+    /// The partitions of the topic.
     pub partitions: Vec<OffsetDeleteRequestPartition>,
 }
 
-/// Offset delete request partition.
+/// A partition whose offset to delete.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct OffsetDeleteRequestPartition {
-    /// Partition index.
+    /// The partition.
     pub partition_index: PartitionId,
 }
 
-/// Offset delete response.
+/// What became of each offset.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(versions = 0..=0)]
 pub struct OffsetDeleteResponse {
-    /// Error code.
+    /// An error of the group.
     pub error_code: ErrorCode,
-    /// Throttle time ms.
+    /// Milliseconds the broker held the response, or asks the client to wait, because of a quota; 0
+    /// if none was exceeded.
     pub throttle_time_ms: i32,
-    /// Topics.
+    /// The topics.
     pub topics: Vec<OffsetDeleteResponseTopic>,
 }
 
-/// Offset delete response topic.
+/// What became of one topic.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct OffsetDeleteResponseTopic {
-    /// Name.
+    /// The name of the topic.
     pub name: StrBytes,
-    /// Partitions.
+    /// The partitions of the topic.
     pub partitions: Vec<OffsetDeleteResponsePartition>,
 }
 
-/// Offset delete response partition.
+/// What became of one partition.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct OffsetDeleteResponsePartition {
-    /// Partition index.
+    /// The partition.
     pub partition_index: PartitionId,
-    /// Error code.
+    /// The error, or [`ErrorCode::NONE`].
     pub error_code: ErrorCode,
 }

@@ -1,163 +1,167 @@
-//! OffsetFetch (API key 9).
+//! Tells how far groups have read (OffsetFetch, API key 9).
 
 use crate::{ErrorCode, Message, Offset, PartitionId, StrBytes, Structure, UnknownTags, Uuid};
 
-/// Offset fetch request.
+/// Asks for the committed offsets of groups, at their group coordinator.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(api_key = OffsetFetch, versions = 1..=10, flexible = 6.., response = OffsetFetchResponse)]
 pub struct OffsetFetchRequest {
-    /// Group id.
+    /// The group, up to version 7.
     #[field(versions = ..=7)]
     pub group_id: StrBytes,
-    /// Topics.
+    /// The partitions, up to version 7; `None` for all of the group.
     #[field(versions = ..=7, nullable = 2.., default = Some(Vec::new()))]
     pub topics: Option<Vec<OffsetFetchRequestTopic>>,
-    /// Groups.
+    /// The groups, from version 8 on.
     #[field(versions = 8..)]
     pub groups: Vec<OffsetFetchRequestGroup>,
-    /// Require stable.
+    /// Whether to refuse partitions with offsets in a transaction that is not decided yet
+    /// (KIP-447).
     #[field(versions = 7..)]
     pub require_stable: bool,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Offset fetch request topic.
+/// A topic asked for, up to version 7.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct OffsetFetchRequestTopic {
-    /// Name.
+    /// The name of the topic.
     pub name: StrBytes,
-    /// Partition indexes.
+    /// The partitions of the topic.
     pub partition_indexes: Vec<PartitionId>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Offset fetch request group.
+/// A group asked for.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct OffsetFetchRequestGroup {
-    /// Group id.
+    /// The group.
     pub group_id: StrBytes,
-    /// Member id.
+    /// The member that asks; `None` from outside the group.
     #[field(versions = 9.., ignorable)]
     pub member_id: Option<StrBytes>,
-    /// Member epoch.
+    /// The epoch of the member that asks; -1 from outside the group.
     #[field(versions = 9.., default = -1, ignorable)]
     pub member_epoch: i32,
-    /// Topics.
+    /// The partitions; `None` for all of the group.
     #[field(default = Some(Vec::new()))]
     pub topics: Option<Vec<OffsetFetchRequestTopics>>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Offset fetch request topics.
+/// A topic asked for, from version 8 on.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct OffsetFetchRequestTopics {
-    /// Name.
+    /// The name of the topic, up to version 9.
     #[field(versions = ..=9, ignorable)]
     pub name: StrBytes,
-    /// Topic id.
+    /// The topic's id, from version 10 on.
     #[field(versions = 10.., ignorable)]
     pub topic_id: Uuid,
-    /// Partition indexes.
+    /// The partitions of the topic.
     pub partition_indexes: Vec<PartitionId>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Offset fetch response.
+/// The committed offsets.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(versions = 1..=10, flexible = 6..)]
 pub struct OffsetFetchResponse {
-    /// Throttle time ms.
+    /// Milliseconds the broker held the response, or asks the client to wait, because of a quota; 0
+    /// if none was exceeded.
     #[field(versions = 3.., ignorable)]
     pub throttle_time_ms: i32,
-    /// Topics.
+    /// The partitions, up to version 7.
     #[field(versions = ..=7)]
     pub topics: Vec<OffsetFetchResponseTopic>,
-    /// Error code.
+    /// An error of the group, up to version 7.
     #[field(versions = 2..=7, ignorable)]
     pub error_code: ErrorCode,
-    /// Groups.
+    /// The groups, from version 8 on.
     #[field(versions = 8..)]
     pub groups: Vec<OffsetFetchResponseGroup>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Offset fetch response topic.
+/// The offsets of one topic, up to version 7.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct OffsetFetchResponseTopic {
-    /// Name.
+    /// The name of the topic.
     pub name: StrBytes,
-    /// Partitions.
+    /// The partitions of the topic.
     pub partitions: Vec<OffsetFetchResponsePartition>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Offset fetch response partition.
+/// The offset of one partition, up to version 7.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct OffsetFetchResponsePartition {
-    /// Partition index.
+    /// The partition.
     pub partition_index: PartitionId,
-    /// Committed offset.
+    /// The committed offset: the next one to be read; -1 if none is committed.
     pub committed_offset: Offset,
-    /// Committed leader epoch.
+    /// The leader epoch of the last record read, by which a truncation is noticed later; -1 if it
+    /// is not known.
     #[field(versions = 5.., default = -1, ignorable)]
     pub committed_leader_epoch: i32,
-    /// Metadata.
+    /// The text that was committed with the offset.
     #[field(default = Some(StrBytes::new()))]
     pub metadata: Option<StrBytes>,
-    /// Error code.
+    /// The error, or [`ErrorCode::NONE`].
     pub error_code: ErrorCode,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Offset fetch response group.
+/// The offsets of one group.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct OffsetFetchResponseGroup {
-    /// Group id.
+    /// The group.
     pub group_id: StrBytes,
-    /// Topics.
+    /// The topics.
     pub topics: Vec<OffsetFetchResponseTopics>,
-    /// Error code.
+    /// An error of the group.
     pub error_code: ErrorCode,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Offset fetch response topics.
+/// The offsets of one topic, from version 8 on.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct OffsetFetchResponseTopics {
-    /// Name.
+    /// The name of the topic, up to version 9.
     #[field(versions = ..=9, ignorable)]
     pub name: StrBytes,
-    /// Topic id.
+    /// The topic's id, from version 10 on.
     #[field(versions = 10.., ignorable)]
     pub topic_id: Uuid,
-    /// Partitions.
+    /// The partitions of the topic.
     pub partitions: Vec<OffsetFetchResponsePartitions>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Offset fetch response partitions.
+/// The offset of one partition, from version 8 on.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct OffsetFetchResponsePartitions {
-    /// Partition index.
+    /// The partition.
     pub partition_index: PartitionId,
-    /// Committed offset.
+    /// The committed offset: the next one to be read; -1 if none is committed.
     pub committed_offset: Offset,
-    /// Committed leader epoch.
+    /// The leader epoch of the last record read, by which a truncation is noticed later; -1 if it
+    /// is not known.
     #[field(default = -1)]
     pub committed_leader_epoch: i32,
-    /// Metadata.
+    /// The text that was committed with the offset.
     #[field(default = Some(StrBytes::new()))]
     pub metadata: Option<StrBytes>,
-    /// Error code.
+    /// The error, or [`ErrorCode::NONE`].
     pub error_code: ErrorCode,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,

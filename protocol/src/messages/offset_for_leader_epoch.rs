@@ -1,79 +1,84 @@
-//! OffsetForLeaderEpoch (API key 23).
+//! Finds where leader epochs end (OffsetForLeaderEpoch, API key 23).
 
 use crate::{BrokerId, ErrorCode, Message, Offset, PartitionId, StrBytes, Structure, UnknownTags};
 
-/// Offset for leader epoch request.
+/// Asks where leader epochs end, to find out whether a log was truncated (KIP-320).
 #[derive(Debug, Clone, PartialEq, Message)]
-#[message(api_key = OffsetForLeaderEpoch, versions = 2..=4, flexible = 4.., response = OffsetForLeaderEpochResponse)]
+#[message(
+    api_key = OffsetForLeaderEpoch, versions = 2..=4, flexible = 4..,
+    response = OffsetForLeaderEpochResponse
+)]
 pub struct OffsetForLeaderEpochRequest {
-    /// Replica id.
+    /// The broker that asks as a follower; -1 for a client.
     #[field(versions = 3.., default = BrokerId(-2), ignorable)]
     pub replica_id: BrokerId,
-    /// Topics.
+    /// The topics.
     pub topics: Vec<OffsetForLeaderTopic>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Offset for leader topic.
+/// A topic to look into.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct OffsetForLeaderTopic {
-    /// Topic.
+    /// The name of the topic.
     pub topic: StrBytes,
-    /// Partitions.
+    /// The partitions of the topic.
     pub partitions: Vec<OffsetForLeaderPartition>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Offset for leader partition.
+/// The leader epoch to look up in one partition.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct OffsetForLeaderPartition {
-    /// Partition.
+    /// The partition.
     pub partition: PartitionId,
-    /// Current leader epoch.
+    /// The leader epoch the client believes in; the broker refuses an older or newer one. -1 for no
+    /// check.
     #[field(default = -1)]
     pub current_leader_epoch: i32,
-    /// Leader epoch.
+    /// The leader epoch to look up.
     pub leader_epoch: i32,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Offset for leader epoch response.
+/// Where they end.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(versions = 2..=4, flexible = 4..)]
 pub struct OffsetForLeaderEpochResponse {
-    /// Throttle time ms.
+    /// Milliseconds the broker held the response, or asks the client to wait, because of a quota; 0
+    /// if none was exceeded.
     pub throttle_time_ms: i32,
-    /// Topics.
+    /// The topics.
     pub topics: Vec<OffsetForLeaderTopicResult>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Offset for leader topic result.
+/// What was found in one topic.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct OffsetForLeaderTopicResult {
-    /// Topic.
+    /// The name of the topic.
     pub topic: StrBytes,
-    /// Partitions.
+    /// The partitions of the topic.
     pub partitions: Vec<EpochEndOffset>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Epoch end offset.
+/// Where a leader epoch ends.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct EpochEndOffset {
-    /// Error code.
+    /// The error, or [`ErrorCode::NONE`].
     pub error_code: ErrorCode,
-    /// Partition.
+    /// The partition.
     pub partition: PartitionId,
-    /// Leader epoch.
+    /// The greatest leader epoch that is not above the one asked for; -1 if there is none.
     #[field(default = -1)]
     pub leader_epoch: i32,
-    /// End offset.
+    /// Where that epoch ends in the log; -1 if it is not known.
     #[field(default = Offset(-1))]
     pub end_offset: Offset,
     /// Tagged fields that are not defined here.

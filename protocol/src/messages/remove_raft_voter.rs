@@ -1,31 +1,35 @@
-//! RemoveRaftVoter (API key 81).
+//! Removes a voter from the raft quorum (RemoveRaftVoter, API key 81).
 
 use crate::{ErrorCode, Message, StrBytes, UnknownTags, Uuid};
 
-/// Remove raft voter request.
+/// Removes a voter from the metadata log's quorum (KIP-853).
 #[derive(Debug, Clone, PartialEq, Message)]
-#[message(api_key = RemoveRaftVoter, versions = 0..=0, flexible = 0.., response = RemoveRaftVoterResponse)]
+#[message(
+    api_key = RemoveRaftVoter, versions = 0..=0, flexible = 0..,
+    response = RemoveRaftVoterResponse
+)]
 pub struct RemoveRaftVoterRequest {
-    /// Cluster id.
+    /// The cluster meant; `None` for no check.
     #[field(default = Some(StrBytes::new()))]
     pub cluster_id: Option<StrBytes>,
-    /// Voter id.
+    /// The node id of the voter.
     pub voter_id: i32,
-    /// Voter directory id.
+    /// The id of the voter's metadata directory, which tells it from one whose disk was replaced.
     pub voter_directory_id: Uuid,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Remove raft voter response.
+/// Whether it was removed.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(versions = 0..=0, flexible = 0..)]
 pub struct RemoveRaftVoterResponse {
-    /// Throttle time ms.
+    /// Milliseconds the broker held the response, or asks the client to wait, because of a quota; 0
+    /// if none was exceeded.
     pub throttle_time_ms: i32,
-    /// Error code.
+    /// The error, or [`ErrorCode::NONE`].
     pub error_code: ErrorCode,
-    /// Error message.
+    /// The error in the broker's words; `None` if it has nothing to add to the code.
     #[field(default = Some(StrBytes::new()))]
     pub error_message: Option<StrBytes>,
     /// Tagged fields that are not defined here.

@@ -1,31 +1,34 @@
-//! SaslAuthenticate (API key 36).
+//! Carries the messages of a SASL mechanism (SaslAuthenticate, API key 36).
 
 use bytes::Bytes;
 
 use crate::{ErrorCode, Message, StrBytes, UnknownTags};
 
-/// Sasl authenticate request.
+/// The client's next message to the mechanism.
 #[derive(Debug, Clone, PartialEq, Message)]
-#[message(api_key = SaslAuthenticate, versions = 0..=2, flexible = 2.., response = SaslAuthenticateResponse)]
+#[message(
+    api_key = SaslAuthenticate, versions = 0..=2, flexible = 2..,
+    response = SaslAuthenticateResponse
+)]
 pub struct SaslAuthenticateRequest {
-    /// Auth bytes.
+    /// A message of the SASL mechanism.
     pub auth_bytes: Bytes,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Sasl authenticate response.
+/// The broker's next message from the mechanism.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(versions = 0..=2, flexible = 2..)]
 pub struct SaslAuthenticateResponse {
-    /// Error code.
+    /// The error, or [`ErrorCode::NONE`].
     pub error_code: ErrorCode,
-    /// Error message.
+    /// The error in the broker's words; `None` if it has nothing to add to the code.
     #[field(default = Some(StrBytes::new()))]
     pub error_message: Option<StrBytes>,
-    /// Auth bytes.
+    /// A message of the SASL mechanism.
     pub auth_bytes: Bytes,
-    /// Session lifetime ms.
+    /// Milliseconds until the client must authenticate anew; 0 for never.
     #[field(versions = 1.., ignorable)]
     pub session_lifetime_ms: i64,
     /// Tagged fields that are not defined here.

@@ -1,92 +1,96 @@
-//! ShareAcknowledge (API key 79).
+//! Acknowledges records of a share group (ShareAcknowledge, API key 79).
 
 use super::{AcknowledgementBatch, LeaderIdAndEpoch, NodeEndpoint};
 use crate::{ErrorCode, Message, PartitionId, StrBytes, Structure, UnknownTags, Uuid};
 
-/// Share acknowledge request.
+/// Says what became of records that were acquired (KIP-932).
 #[derive(Debug, Clone, PartialEq, Message)]
-#[message(api_key = ShareAcknowledge, versions = 1..=2, flexible = 1.., response = ShareAcknowledgeResponse)]
+#[message(
+    api_key = ShareAcknowledge, versions = 1..=2, flexible = 1..,
+    response = ShareAcknowledgeResponse
+)]
 pub struct ShareAcknowledgeRequest {
-    /// Group id.
+    /// The share group.
     pub group_id: Option<StrBytes>,
-    /// Member id.
+    /// The member's id; never `None` from a member.
     #[field(default = Some(StrBytes::new()))]
     pub member_id: Option<StrBytes>,
-    /// Share session epoch.
+    /// The counter of the share session, raised with each request: 0 opens one, -1 closes it.
     pub share_session_epoch: i32,
-    /// Is renew ack.
+    /// Whether some acknowledgements only extend the lock on records.
     #[field(versions = 2..)]
     pub is_renew_ack: bool,
-    /// Topics.
+    /// The acknowledgements.
     pub topics: Vec<AcknowledgeTopic>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Acknowledge topic.
+/// The acknowledgements of one topic.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct AcknowledgeTopic {
-    /// Topic id.
+    /// The topic's id.
     pub topic_id: Uuid,
-    /// Partitions.
+    /// The partitions of the topic.
     pub partitions: Vec<AcknowledgePartition>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Acknowledge partition.
+/// The acknowledgements of one partition.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct AcknowledgePartition {
-    /// Partition index.
+    /// The partition.
     pub partition_index: PartitionId,
-    /// Acknowledgement batches.
+    /// What became of records that were acquired before.
     pub acknowledgement_batches: Vec<AcknowledgementBatch>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Share acknowledge response.
+/// What became of the acknowledgements.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(versions = 1..=2, flexible = 1..)]
 pub struct ShareAcknowledgeResponse {
-    /// Throttle time ms.
+    /// Milliseconds the broker held the response, or asks the client to wait, because of a quota; 0
+    /// if none was exceeded.
     pub throttle_time_ms: i32,
-    /// Error code.
+    /// The error, or [`ErrorCode::NONE`].
     pub error_code: ErrorCode,
-    /// Error message.
+    /// The error in the broker's words; `None` if it has nothing to add to the code.
     pub error_message: Option<StrBytes>,
-    /// Acquisition lock timeout ms.
+    /// Milliseconds after which records that were acquired and not acknowledged go to others.
     #[field(versions = 2.., ignorable)]
     pub acquisition_lock_timeout_ms: i32,
-    /// Responses.
+    /// The results, one for each topic.
     pub responses: Vec<ShareAcknowledgeTopicResponse>,
-    /// Node endpoints.
+    /// Where to reach the brokers that are named as current leaders.
     pub node_endpoints: Vec<NodeEndpoint>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Share acknowledge topic response.
+/// What became of one topic.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct ShareAcknowledgeTopicResponse {
-    /// Topic id.
+    /// The topic's id.
     pub topic_id: Uuid,
-    /// Partitions.
+    /// The partitions of the topic.
     pub partitions: Vec<ShareAcknowledgePartitionData>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Share acknowledge partition data.
+/// What became of one partition.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct ShareAcknowledgePartitionData {
-    /// Partition index.
+    /// The partition.
     pub partition_index: PartitionId,
-    /// Error code.
+    /// What became of the acknowledgements.
     pub error_code: ErrorCode,
-    /// Error message.
+    /// The error in the broker's words; `None` if it has nothing to add to the code.
     pub error_message: Option<StrBytes>,
-    /// Current leader.
+    /// The leader to go to, where the broker asked is not the leader any more.
     pub current_leader: LeaderIdAndEpoch,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,

@@ -1,155 +1,158 @@
-//! ShareFetch (API key 78).
+//! Reads records for a member of a share group (ShareFetch, API key 78).
 
 use bytes::Bytes;
 
 use super::{LeaderIdAndEpoch, NodeEndpoint};
 use crate::{ErrorCode, Message, Offset, PartitionId, StrBytes, Structure, UnknownTags, Uuid};
 
-/// Share fetch request.
+/// Acquires records, and acknowledges earlier ones (KIP-932).
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(api_key = ShareFetch, versions = 1..=2, flexible = 1.., response = ShareFetchResponse)]
 pub struct ShareFetchRequest {
-    /// Group id.
+    /// The share group.
     pub group_id: Option<StrBytes>,
-    /// Member id.
+    /// The member's id; never `None` from a member.
     #[field(default = Some(StrBytes::new()))]
     pub member_id: Option<StrBytes>,
-    /// Share session epoch.
+    /// The counter of the share session, raised with each request: 0 opens one, -1 closes it.
     pub share_session_epoch: i32,
-    /// Max wait ms.
+    /// How many milliseconds to wait for `min_bytes` before answering with less.
     pub max_wait_ms: i32,
-    /// Min bytes.
+    /// The bytes to wait for before answering.
     pub min_bytes: i32,
-    /// Max bytes.
+    /// The most bytes of records in the response; at least one batch is sent even if it is larger.
+    /// `i32::MAX` by default.
     #[field(default = i32::MAX)]
     pub max_bytes: i32,
-    /// Max records.
+    /// The most records to acquire, where whole batches allow.
     pub max_records: i32,
-    /// Batch size.
+    /// The number of records to acquire and acknowledge at a time, where possible.
     pub batch_size: i32,
-    /// Share acquire mode.
+    /// 0 acquires whole batches, 1 holds to `max_records` exactly.
     #[field(versions = 2..)]
     pub share_acquire_mode: i8,
-    /// Is renew ack.
+    /// Whether some acknowledgements only extend the lock on records.
     #[field(versions = 2..)]
     pub is_renew_ack: bool,
-    /// Topics.
+    /// The partitions to read, with acknowledgements. Within a share session: only those that are
+    /// new or changed.
     pub topics: Vec<ShareFetchTopic>,
-    /// Forgotten topics data.
+    /// Partitions to remove from the session.
     pub forgotten_topics_data: Vec<ShareForgottenTopic>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Share fetch topic.
+/// A topic to read.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct ShareFetchTopic {
-    /// Topic id.
+    /// The topic's id.
     pub topic_id: Uuid,
-    /// Partitions.
+    /// The partitions of the topic.
     pub partitions: Vec<ShareFetchPartition>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Share fetch partition.
+/// A partition to read, with acknowledgements.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct ShareFetchPartition {
-    /// Partition index.
+    /// The partition.
     pub partition_index: PartitionId,
-    /// Acknowledgement batches.
+    /// What became of records that were acquired before.
     pub acknowledgement_batches: Vec<AcknowledgementBatch>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Acknowledgement batch.
+/// What became of the records in a range of offsets.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct AcknowledgementBatch {
-    /// First offset.
+    /// The first offset of the range.
     pub first_offset: Offset,
-    /// Last offset.
+    /// The last offset of the range, inclusive.
     pub last_offset: Offset,
-    /// Acknowledge types.
+    /// For each record, or one for all: 0 not a record, 1 accept, 2 release, 3 reject, 4 renew.
     pub acknowledge_types: Vec<i8>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Share forgotten topic.
+/// A topic to remove from the share session, with its partitions.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct ShareForgottenTopic {
-    /// Topic id.
+    /// The topic's id.
     pub topic_id: Uuid,
-    /// Partitions.
+    /// The partitions of the topic.
     pub partitions: Vec<PartitionId>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Share fetch response.
+/// Record batches, and which of their records the member has acquired.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(versions = 1..=2, flexible = 1..)]
 pub struct ShareFetchResponse {
-    /// Throttle time ms.
+    /// Milliseconds the broker held the response, or asks the client to wait, because of a quota; 0
+    /// if none was exceeded.
     pub throttle_time_ms: i32,
-    /// Error code.
+    /// The error, or [`ErrorCode::NONE`].
     pub error_code: ErrorCode,
-    /// Error message.
+    /// The error in the broker's words; `None` if it has nothing to add to the code.
     pub error_message: Option<StrBytes>,
-    /// Acquisition lock timeout ms.
+    /// Milliseconds after which records that were acquired and not acknowledged go to others.
     pub acquisition_lock_timeout_ms: i32,
-    /// Responses.
+    /// The results, one for each topic.
     pub responses: Vec<ShareFetchableTopicResponse>,
-    /// Node endpoints.
+    /// Where to reach the brokers that are named as current leaders.
     pub node_endpoints: Vec<NodeEndpoint>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Share fetchable topic response.
+/// What was read of one topic.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct ShareFetchableTopicResponse {
-    /// Topic id.
+    /// The topic's id.
     pub topic_id: Uuid,
-    /// Partitions.
+    /// The partitions of the topic.
     pub partitions: Vec<ShareFetchPartitionData>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Share fetch partition data.
+/// What was read of one partition.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct ShareFetchPartitionData {
-    /// Partition index.
+    /// The partition.
     pub partition_index: PartitionId,
-    /// Error code.
+    /// What became of the fetch.
     pub error_code: ErrorCode,
-    /// Error message.
+    /// The error in the broker's words; `None` if it has nothing to add to the code.
     pub error_message: Option<StrBytes>,
-    /// Acknowledge error code.
+    /// What became of the acknowledgements.
     pub acknowledge_error_code: ErrorCode,
-    /// Acknowledge error message.
+    /// The same in the broker's words; `None` if it has nothing to add.
     pub acknowledge_error_message: Option<StrBytes>,
-    /// Current leader.
+    /// The leader to go to, where the broker asked is not the leader any more.
     pub current_leader: LeaderIdAndEpoch,
-    /// Records.
+    /// Record batches; of their records only those in `acquired_records` are for this member.
     #[field(nullable = ..=0)]
     pub records: Option<Bytes>,
-    /// Acquired records.
+    /// The records that were acquired for this member: others in `records` are not for it.
     pub acquired_records: Vec<AcquiredRecords>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Acquired records.
+/// A range of records that are for this member.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct AcquiredRecords {
-    /// First offset.
+    /// The first offset of the range.
     pub first_offset: Offset,
-    /// Last offset.
+    /// The last offset of the range, inclusive.
     pub last_offset: Offset,
-    /// Delivery count.
+    /// How often the records were delivered, this time included.
     pub delivery_count: i16,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,

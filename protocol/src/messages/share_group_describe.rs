@@ -1,95 +1,100 @@
-//! ShareGroupDescribe (API key 77).
+//! Describes share groups (ShareGroupDescribe, API key 77).
 
 use crate::{ErrorCode, Message, PartitionId, StrBytes, Structure, UnknownTags, Uuid};
 
-/// Share group describe request.
+/// Asks for the state and members of share groups, at their group coordinator (KIP-932).
 #[derive(Debug, Clone, PartialEq, Message)]
-#[message(api_key = ShareGroupDescribe, versions = 1..=1, flexible = 1.., response = ShareGroupDescribeResponse)]
+#[message(
+    api_key = ShareGroupDescribe, versions = 1..=1, flexible = 1..,
+    response = ShareGroupDescribeResponse
+)]
 pub struct ShareGroupDescribeRequest {
-    /// Group ids.
+    /// The groups to describe.
     pub group_ids: Vec<StrBytes>,
-    /// Include authorized operations.
+    /// Whether to tell what the caller may do with each group.
     pub include_authorized_operations: bool,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Share group describe response.
+/// The groups.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(versions = 1..=1, flexible = 1..)]
 pub struct ShareGroupDescribeResponse {
-    /// Throttle time ms.
+    /// Milliseconds the broker held the response, or asks the client to wait, because of a quota; 0
+    /// if none was exceeded.
     pub throttle_time_ms: i32,
-    /// Groups.
+    /// The groups.
     pub groups: Vec<DescribedShareGroup>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Described share group.
+/// A share group.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct DescribedShareGroup {
-    /// Error code.
+    /// The error, or [`ErrorCode::NONE`].
     pub error_code: ErrorCode,
-    /// Error message.
+    /// The error in the broker's words; `None` if it has nothing to add to the code.
     pub error_message: Option<StrBytes>,
-    /// Group id.
+    /// The group.
     pub group_id: StrBytes,
-    /// Group state.
+    /// The state of the group in Kafka's words: `Stable`, `Empty`, `Dead` and so on.
     pub group_state: StrBytes,
-    /// Group epoch.
+    /// The epoch of the group, raised whenever a member or its subscription changes.
     pub group_epoch: i32,
-    /// Assignment epoch.
+    /// The epoch of the group that the target assignment was made for.
     pub assignment_epoch: i32,
-    /// Assignor name.
+    /// The assignor on the broker that is in use.
     pub assignor_name: StrBytes,
-    /// Members.
+    /// The members.
     pub members: Vec<DescribedShareGroupMember>,
-    /// Authorized operations.
+    /// What the caller may do here: bit n is set where ACL operation n is allowed; `i32::MIN` if it
+    /// was not asked for.
     #[field(default = i32::MIN)]
     pub authorized_operations: i32,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Described share group member.
+/// A member of a share group.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct DescribedShareGroupMember {
-    /// Member id.
+    /// The member's id.
     pub member_id: StrBytes,
-    /// Rack id.
+    /// The rack of the member (`client.rack`), by which replicas nearby are preferred.
     pub rack_id: Option<StrBytes>,
-    /// Member epoch.
+    /// The member's epoch, raised with each new assignment.
     pub member_epoch: i32,
-    /// Client id.
+    /// The client's own name (`client.id`).
     pub client_id: StrBytes,
-    /// Client host.
+    /// The address the member connects from.
     pub client_host: StrBytes,
-    /// Subscribed topic names.
+    /// The topics subscribed to.
     pub subscribed_topic_names: Vec<StrBytes>,
-    /// Assignment.
+    /// What the member has at present.
     pub assignment: DescribedShareGroupAssignment,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Described share group assignment.
+/// The partitions of a member.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct DescribedShareGroupAssignment {
-    /// Topic partitions.
+    /// The partitions by topic.
     pub topic_partitions: Vec<DescribedShareGroupTopicPartitions>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Described share group topic partitions.
+/// Partitions of one topic.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct DescribedShareGroupTopicPartitions {
-    /// Topic id.
+    /// The topic's id.
     pub topic_id: Uuid,
-    /// Topic name.
+    /// The name of the topic.
     pub topic_name: StrBytes,
-    /// Partitions.
+    /// The partitions of the topic.
     pub partitions: Vec<PartitionId>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,

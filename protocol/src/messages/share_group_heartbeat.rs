@@ -1,62 +1,66 @@
-//! ShareGroupHeartbeat (API key 76).
+//! Joins, keeps and leaves a share group (ShareGroupHeartbeat, API key 76).
 
 use crate::{ErrorCode, Message, PartitionId, StrBytes, Structure, UnknownTags, Uuid};
 
-/// Share group heartbeat request.
+/// Joins a share group, says what changed, and asks for what to read (KIP-932).
 #[derive(Debug, Clone, PartialEq, Message)]
-#[message(api_key = ShareGroupHeartbeat, versions = 1..=1, flexible = 1.., response = ShareGroupHeartbeatResponse)]
+#[message(
+    api_key = ShareGroupHeartbeat, versions = 1..=1, flexible = 1..,
+    response = ShareGroupHeartbeatResponse
+)]
 pub struct ShareGroupHeartbeatRequest {
-    /// Group id.
+    /// The group.
     pub group_id: StrBytes,
-    /// Member id.
+    /// The member's id: a random UUID the client chooses.
     pub member_id: StrBytes,
-    /// Member epoch.
+    /// The member's epoch, or: 0 to join, -1 to leave.
     pub member_epoch: i32,
-    /// Rack id.
+    /// The rack of the member (`client.rack`); `None` for none, or unchanged.
     pub rack_id: Option<StrBytes>,
-    /// Subscribed topic names.
+    /// The topics subscribed to; `None` if unchanged.
     pub subscribed_topic_names: Option<Vec<StrBytes>>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Share group heartbeat response.
+/// What the member is to read and when to ask again.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(versions = 1..=1, flexible = 1..)]
 pub struct ShareGroupHeartbeatResponse {
-    /// Throttle time ms.
+    /// Milliseconds the broker held the response, or asks the client to wait, because of a quota; 0
+    /// if none was exceeded.
     pub throttle_time_ms: i32,
-    /// Error code.
+    /// The error, or [`ErrorCode::NONE`].
     pub error_code: ErrorCode,
-    /// Error message.
+    /// The error in the broker's words; `None` if it has nothing to add to the code.
     pub error_message: Option<StrBytes>,
-    /// Member id.
+    /// The member's id, if the broker chose it.
     pub member_id: Option<StrBytes>,
-    /// Member epoch.
+    /// The member's epoch from now on.
     pub member_epoch: i32,
-    /// Heartbeat interval ms.
+    /// Milliseconds from one heartbeat to the next.
     pub heartbeat_interval_ms: i32,
-    /// Assignment.
+    /// The partitions the member is to read; `None` if unchanged.
     pub assignment: Option<ShareGroupAssignment>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Share group assignment.
+/// The partitions of a member.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct ShareGroupAssignment {
-    /// Topic partitions.
+    /// The partitions by topic.
     pub topic_partitions: Vec<ShareGroupTopicPartitions>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Share group topic partitions.
+/// Partitions of one topic.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct ShareGroupTopicPartitions {
-    /// Topic id.
+    /// The topic's id.
     pub topic_id: Uuid,
-    /// Partitions.
+    /// The partitions of the topic.
     pub partitions: Vec<PartitionId>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,

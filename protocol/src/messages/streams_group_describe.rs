@@ -1,197 +1,204 @@
-//! StreamsGroupDescribe (API key 89).
+//! Describes streams groups (StreamsGroupDescribe, API key 89).
 
 use super::{
     StreamsEndpoint, StreamsKeyValue, StreamsTaskIds, StreamsTaskOffset, StreamsTopicInfo,
 };
 use crate::{ErrorCode, Message, StrBytes, Structure, UnknownTags};
 
-/// Streams group describe request.
+/// Asks for the state and members of streams groups, at their group coordinator (KIP-1071).
 #[derive(Debug, Clone, PartialEq, Message)]
-#[message(api_key = StreamsGroupDescribe, versions = 0..=1, flexible = 0.., response = StreamsGroupDescribeResponse)]
+#[message(
+    api_key = StreamsGroupDescribe, versions = 0..=1, flexible = 0..,
+    response = StreamsGroupDescribeResponse
+)]
 pub struct StreamsGroupDescribeRequest {
-    /// Group ids.
+    /// The groups to describe.
     pub group_ids: Vec<StrBytes>,
-    /// Include authorized operations.
+    /// Whether to tell what the caller may do with each group.
     pub include_authorized_operations: bool,
-    /// Include topology description.
+    /// Whether to include the description of the topology.
     #[field(versions = 1..)]
     pub include_topology_description: bool,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Streams group describe response.
+/// The groups.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(versions = 0..=1, flexible = 0..)]
 pub struct StreamsGroupDescribeResponse {
-    /// Throttle time ms.
+    /// Milliseconds the broker held the response, or asks the client to wait, because of a quota; 0
+    /// if none was exceeded.
     pub throttle_time_ms: i32,
-    /// Groups.
+    /// The groups.
     pub groups: Vec<DescribedStreamsGroup>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Described streams group.
+/// A streams group.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct DescribedStreamsGroup {
-    /// Error code.
+    /// The error, or [`ErrorCode::NONE`].
     pub error_code: ErrorCode,
-    /// Error message.
+    /// The error in the broker's words; `None` if it has nothing to add to the code.
     pub error_message: Option<StrBytes>,
-    /// Group id.
+    /// The group.
     pub group_id: StrBytes,
-    /// Group state.
+    /// The state of the group in Kafka's words: `Stable`, `Empty`, `Dead` and so on.
     pub group_state: StrBytes,
-    /// Group epoch.
+    /// The epoch of the group, raised whenever a member or its subscription changes.
     pub group_epoch: i32,
-    /// Assignment epoch.
+    /// The epoch of the group that the target assignment was made for.
     pub assignment_epoch: i32,
-    /// Topology.
+    /// The topology of the group; `None` if there is none.
     pub topology: Option<DescribedStreamsTopology>,
-    /// Members.
+    /// The members.
     pub members: Vec<DescribedStreamsGroupMember>,
-    /// Authorized operations.
+    /// What the caller may do here: bit n is set where ACL operation n is allowed; `i32::MIN` if it
+    /// was not asked for.
     #[field(default = i32::MIN)]
     pub authorized_operations: i32,
-    /// Topology description.
+    /// The nodes of the topology and how they are connected; `None` unless it was asked for and is
+    /// there.
     #[field(versions = 1.., ignorable)]
     pub topology_description: Option<TopologyDescription>,
-    /// Topology description status.
+    /// Whether the broker holds a description of the topology, by Kafka's number.
     #[field(versions = 1.., ignorable)]
     pub topology_description_status: i8,
-    /// Assignor name.
+    /// The assignor on the broker that is in use; `None` if it is not told.
     #[field(versions = 1.., ignorable)]
     pub assignor_name: Option<StrBytes>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Described streams topology.
+/// The topology of a streams group.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct DescribedStreamsTopology {
-    /// Epoch.
+    /// The epoch of the topology, raised whenever it changes.
     pub epoch: i32,
-    /// Subtopologies.
+    /// The sub-topologies; `None` if they are not told.
     pub subtopologies: Option<Vec<DescribedStreamsSubtopology>>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Described streams subtopology.
+/// A sub-topology.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct DescribedStreamsSubtopology {
-    /// Subtopology id.
+    /// The sub-topology: a part of the topology that shares no topic with the others.
     pub subtopology_id: StrBytes,
-    /// Source topics.
+    /// The topics read from outside the application.
     pub source_topics: Vec<StrBytes>,
-    /// Repartition sink topics.
+    /// The repartition topics that are written.
     pub repartition_sink_topics: Vec<StrBytes>,
-    /// State changelog topics.
+    /// The changelog topics of state stores.
     pub state_changelog_topics: Vec<StreamsTopicInfo>,
-    /// Repartition source topics.
+    /// The repartition topics that are read.
     pub repartition_source_topics: Vec<StreamsTopicInfo>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Described streams group member.
+/// A member of a streams group.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct DescribedStreamsGroupMember {
-    /// Member id.
+    /// The member's id.
     pub member_id: StrBytes,
-    /// Member epoch.
+    /// The member's epoch, raised with each new assignment.
     pub member_epoch: i32,
-    /// Instance id.
+    /// The fixed name of a static member (`group.instance.id`), unchanged over restarts; `None` for
+    /// a dynamic one.
     pub instance_id: Option<StrBytes>,
-    /// Rack id.
+    /// The rack of the member (`client.rack`), by which replicas nearby are preferred.
     pub rack_id: Option<StrBytes>,
-    /// Client id.
+    /// The client's own name (`client.id`).
     pub client_id: StrBytes,
-    /// Client host.
+    /// The address the member connects from.
     pub client_host: StrBytes,
-    /// Topology epoch.
+    /// The epoch of the topology.
     pub topology_epoch: i32,
-    /// Process id.
+    /// The process the member runs in, several of which may be on one machine.
     pub process_id: StrBytes,
-    /// User endpoint.
+    /// Where other instances of the application reach this one; `None` for nowhere.
     pub user_endpoint: Option<StreamsEndpoint>,
-    /// Client tags.
+    /// Tags of the member, by which spares are spread over racks or zones.
     pub client_tags: Vec<StreamsKeyValue>,
-    /// Task offsets.
+    /// How far the state of tasks is restored, summed over their changelogs.
     pub task_offsets: Vec<StreamsTaskOffset>,
-    /// Task end offsets.
+    /// The ends of the changelogs of tasks, summed.
     pub task_end_offsets: Vec<StreamsTaskOffset>,
-    /// Assignment.
+    /// What the member has at present.
     pub assignment: DescribedStreamsAssignment,
-    /// Target assignment.
+    /// What the member is to have once others have given it up.
     pub target_assignment: DescribedStreamsAssignment,
-    /// Is classic.
+    /// Whether the member uses the classic protocol.
     pub is_classic: bool,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Described streams assignment.
+/// The tasks of a member.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct DescribedStreamsAssignment {
-    /// Active tasks.
+    /// The tasks the member processes.
     pub active_tasks: Vec<StreamsTaskIds>,
-    /// Standby tasks.
+    /// The tasks whose state the member keeps up to date as a spare.
     pub standby_tasks: Vec<StreamsTaskIds>,
-    /// Warmup tasks.
+    /// The tasks whose state the member restores before it takes them over.
     pub warmup_tasks: Vec<StreamsTaskIds>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Topology description.
+/// The nodes of a topology and how they are connected.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct TopologyDescription {
-    /// Subtopologies.
+    /// The sub-topologies.
     pub subtopologies: Vec<TopologyDescriptionSubtopology>,
-    /// Global stores.
+    /// Stores that every instance holds in full.
     pub global_stores: Vec<TopologyDescriptionGlobalStore>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Topology description subtopology.
+/// The nodes of one sub-topology.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct TopologyDescriptionSubtopology {
-    /// Subtopology id.
+    /// The sub-topology: a part of the topology that shares no topic with the others.
     pub subtopology_id: StrBytes,
-    /// Nodes.
+    /// Its nodes.
     pub nodes: Vec<TopologyDescriptionNode>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Topology description node.
+/// A source, a processor or a sink.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct TopologyDescriptionNode {
-    /// Name.
+    /// The name of the node.
     pub name: StrBytes,
-    /// Node type.
+    /// The kind of node, by Kafka's number.
     pub node_type: i8,
-    /// Source topics.
+    /// The topics a source reads; empty for other nodes.
     pub source_topics: Vec<StrBytes>,
-    /// Sink topic.
+    /// The topic a sink writes to; `None` for other nodes.
     pub sink_topic: Option<StrBytes>,
-    /// Stores.
+    /// The state stores the node uses.
     pub stores: Vec<StrBytes>,
-    /// Successors.
+    /// The names of the nodes it passes records to.
     pub successors: Vec<StrBytes>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Topology description global store.
+/// A store that every instance holds in full.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct TopologyDescriptionGlobalStore {
-    /// Source.
+    /// The node that reads the topic.
     pub source: TopologyDescriptionNode,
-    /// Processor.
+    /// The node that updates the store.
     pub processor: TopologyDescriptionNode,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,

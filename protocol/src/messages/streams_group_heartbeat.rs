@@ -1,230 +1,238 @@
-//! StreamsGroupHeartbeat (API key 88).
+//! Joins, keeps and leaves a streams group (StreamsGroupHeartbeat, API key 88).
 
 use crate::{ErrorCode, Message, Offset, PartitionId, StrBytes, Structure, UnknownTags};
 
-/// Streams group heartbeat request.
+/// Joins a streams group, says what changed, and asks for the tasks to have (KIP-1071).
 #[derive(Debug, Clone, PartialEq, Message)]
-#[message(api_key = StreamsGroupHeartbeat, versions = 0..=1, flexible = 0.., response = StreamsGroupHeartbeatResponse)]
+#[message(
+    api_key = StreamsGroupHeartbeat, versions = 0..=1, flexible = 0..,
+    response = StreamsGroupHeartbeatResponse
+)]
 pub struct StreamsGroupHeartbeatRequest {
-    /// Group id.
+    /// The group.
     pub group_id: StrBytes,
-    /// Member id.
+    /// The member's id: a random UUID the client chooses.
     pub member_id: StrBytes,
-    /// Member epoch.
+    /// The member's epoch, or: 0 to join, -1 to leave, -2 to leave for a while as a static member.
     pub member_epoch: i32,
-    /// Endpoint information epoch.
+    /// The epoch of the endpoints of all members that this member knows.
     pub endpoint_information_epoch: i32,
-    /// Instance id.
+    /// The fixed name of a static member (`group.instance.id`); `None` for a dynamic one, or
+    /// unchanged.
     pub instance_id: Option<StrBytes>,
-    /// Rack id.
+    /// The rack of the member; `None` for none, or unchanged.
     pub rack_id: Option<StrBytes>,
-    /// Rebalance timeout ms.
+    /// How many milliseconds a member has to give up partitions and rejoin in a rebalance
+    /// (`max.poll.interval.ms`); -1 if it has not changed.
     #[field(default = -1)]
     pub rebalance_timeout_ms: i32,
-    /// Topology.
+    /// The topology of the application; `None` if it has not changed.
     pub topology: Option<StreamsTopology>,
-    /// Active tasks.
+    /// The tasks the member processes; `None` if unchanged.
     pub active_tasks: Option<Vec<StreamsTaskIds>>,
-    /// Standby tasks.
+    /// The tasks whose state the member keeps up to date as a spare; `None` if unchanged.
     pub standby_tasks: Option<Vec<StreamsTaskIds>>,
-    /// Warmup tasks.
+    /// The tasks whose state the member restores before it takes them over; `None` if unchanged.
     pub warmup_tasks: Option<Vec<StreamsTaskIds>>,
-    /// Process id.
+    /// The process the member runs in; `None` if unchanged.
     pub process_id: Option<StrBytes>,
-    /// User endpoint.
+    /// Where other instances reach this one (`application.server`); `None` for nowhere, or
+    /// unchanged.
     pub user_endpoint: Option<StreamsEndpoint>,
-    /// Client tags.
+    /// Tags of the member, by which spares are spread over racks or zones; `None` if unchanged.
     pub client_tags: Option<Vec<StreamsKeyValue>>,
-    /// Task offsets.
+    /// How far the state of tasks is restored, summed over their changelogs; `None` if unchanged.
     pub task_offsets: Option<Vec<StreamsTaskOffset>>,
-    /// Task end offsets.
+    /// The ends of the changelogs of tasks, summed; `None` if unchanged.
     pub task_end_offsets: Option<Vec<StreamsTaskOffset>>,
-    /// Shutdown application.
+    /// Whether all members are to shut down.
     pub shutdown_application: bool,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Streams topology.
+/// The topology of an application, as far as the broker must know it.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct StreamsTopology {
-    /// Epoch.
+    /// The epoch of the topology, raised whenever it changes.
     pub epoch: i32,
-    /// Subtopologies.
+    /// The sub-topologies.
     pub subtopologies: Vec<StreamsSubtopology>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Streams subtopology.
+/// A sub-topology.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct StreamsSubtopology {
-    /// Subtopology id.
+    /// The sub-topology: a part of the topology that shares no topic with the others.
     pub subtopology_id: StrBytes,
-    /// Source topics.
+    /// The topics read from outside the application.
     pub source_topics: Vec<StrBytes>,
-    /// Source topic regex.
+    /// Regular expressions of topics read from outside the application.
     pub source_topic_regex: Vec<StrBytes>,
-    /// State changelog topics.
+    /// The changelog topics of state stores.
     pub state_changelog_topics: Vec<StreamsTopicInfo>,
-    /// Repartition sink topics.
+    /// The repartition topics that are written.
     pub repartition_sink_topics: Vec<StrBytes>,
-    /// Repartition source topics.
+    /// The repartition topics that are read.
     pub repartition_source_topics: Vec<StreamsTopicInfo>,
-    /// Copartition groups.
+    /// Topics that must have the same number of partitions, as they are joined.
     pub copartition_groups: Vec<StreamsCopartitionGroup>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Streams topic info.
+/// An internal topic.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct StreamsTopicInfo {
-    /// Name.
+    /// The name of the topic.
     pub name: StrBytes,
-    /// Partitions.
-    pub partitions: PartitionId,
-    /// Replication factor.
+    /// The number of partitions; 0 to take it from the topics read.
+    pub partitions: i32,
+    /// The number of replicas of each partition; 0 for the broker's default.
     pub replication_factor: i16,
-    /// Topic configs.
+    /// Configurations of the topic that differ from the defaults.
     pub topic_configs: Vec<StreamsKeyValue>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Streams key value.
+/// A key and its value.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct StreamsKeyValue {
-    /// Key.
+    /// The key.
     pub key: StrBytes,
-    /// Value.
+    /// The value.
     pub value: StrBytes,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Streams copartition group.
+/// Topics that must have the same number of partitions.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct StreamsCopartitionGroup {
-    /// Source topics.
+    /// Indexes into the sub-topology's `source_topics`.
     pub source_topics: Vec<i16>,
-    /// Source topic regex.
+    /// Indexes into the sub-topology's `source_topic_regex`.
     pub source_topic_regex: Vec<i16>,
-    /// Repartition source topics.
+    /// Indexes into the sub-topology's `repartition_source_topics`.
     pub repartition_source_topics: Vec<i16>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Streams task ids.
+/// Tasks of one sub-topology.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct StreamsTaskIds {
-    /// Subtopology id.
+    /// The sub-topology: a part of the topology that shares no topic with the others.
     pub subtopology_id: StrBytes,
-    /// Partitions.
+    /// The partitions: one task each.
     pub partitions: Vec<PartitionId>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Streams endpoint.
+/// Where an instance of the application listens.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct StreamsEndpoint {
-    /// Host.
+    /// The host to connect to.
     pub host: StrBytes,
-    /// Port.
+    /// The port to connect to.
     pub port: u16,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Streams task offset.
+/// The offset of one task.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct StreamsTaskOffset {
-    /// Subtopology id.
+    /// The sub-topology: a part of the topology that shares no topic with the others.
     pub subtopology_id: StrBytes,
-    /// Partition.
+    /// The partition.
     pub partition: PartitionId,
-    /// Offset.
+    /// The sum of offsets.
     pub offset: Offset,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Streams group heartbeat response.
+/// The tasks the member is to have and when to ask again.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(versions = 0..=1, flexible = 0..)]
 pub struct StreamsGroupHeartbeatResponse {
-    /// Throttle time ms.
+    /// Milliseconds the broker held the response, or asks the client to wait, because of a quota; 0
+    /// if none was exceeded.
     pub throttle_time_ms: i32,
-    /// Error code.
+    /// The error, or [`ErrorCode::NONE`].
     pub error_code: ErrorCode,
-    /// Error message.
+    /// The error in the broker's words; `None` if it has nothing to add to the code.
     pub error_message: Option<StrBytes>,
-    /// Member id.
+    /// The member's id.
     pub member_id: StrBytes,
-    /// Member epoch.
+    /// The member's epoch from now on.
     pub member_epoch: i32,
-    /// Heartbeat interval ms.
+    /// Milliseconds from one heartbeat to the next.
     pub heartbeat_interval_ms: i32,
-    /// Acceptable recovery lag legacy.
+    /// How many offsets a task may be behind to count as caught up (version 0 only).
     #[field(versions = ..=0, ignorable)]
     pub acceptable_recovery_lag_legacy: i32,
-    /// Task offset interval ms.
+    /// Milliseconds from one report of task offsets to the next.
     pub task_offset_interval_ms: i32,
-    /// Acceptable recovery lag.
+    /// How many offsets a task may be behind to count as caught up; -1 if it is not told.
     #[field(versions = 1.., default = -1, ignorable)]
     pub acceptable_recovery_lag: i64,
-    /// Status.
+    /// What the member should know or do; `None` if unchanged.
     #[field(default = Some(Vec::new()))]
     pub status: Option<Vec<StreamsGroupStatus>>,
-    /// Active tasks.
+    /// The tasks the member is to process; `None` if unchanged.
     pub active_tasks: Option<Vec<StreamsTaskIds>>,
-    /// Standby tasks.
+    /// The tasks whose state the member is to keep up to date as a spare; `None` if unchanged.
     pub standby_tasks: Option<Vec<StreamsTaskIds>>,
-    /// Warmup tasks.
+    /// The tasks whose state the member is to restore; `None` if unchanged.
     pub warmup_tasks: Option<Vec<StreamsTaskIds>>,
-    /// Topology description required.
+    /// Whether the broker wants a StreamsGroupTopologyDescriptionUpdate.
     #[field(versions = 1.., ignorable)]
     pub topology_description_required: bool,
-    /// Endpoint information epoch.
+    /// The epoch of the endpoints told.
     pub endpoint_information_epoch: i32,
-    /// Partitions by user endpoint.
+    /// Which instance has which partitions, for queries across instances; `None` if unchanged.
     pub partitions_by_user_endpoint: Option<Vec<StreamsEndpointPartitions>>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Streams group status.
+/// Something the member should know or do.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct StreamsGroupStatus {
-    /// Status code.
+    /// 0 stale topology, 1 missing source topics, 2 wrong numbers of partitions, 3 missing internal
+    /// topics, 4 shut down, 5 assignment delayed.
     pub status_code: i8,
-    /// Status detail.
+    /// The same in the broker's words.
     pub status_detail: StrBytes,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Streams endpoint partitions.
+/// The partitions of one instance.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct StreamsEndpointPartitions {
-    /// User endpoint.
+    /// Where other instances of the application reach this one (`application.server`).
     pub user_endpoint: StreamsEndpoint,
-    /// Active partitions.
+    /// The partitions it processes.
     pub active_partitions: Vec<StreamsTopicPartitions>,
-    /// Standby partitions.
+    /// The partitions whose state it keeps up to date as a spare.
     pub standby_partitions: Vec<StreamsTopicPartitions>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Streams topic partitions.
+/// Partitions of one topic.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct StreamsTopicPartitions {
-    /// Topic.
+    /// The name of the topic.
     pub topic: StrBytes,
-    /// Partitions.
+    /// The partitions of the topic.
     pub partitions: Vec<PartitionId>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,

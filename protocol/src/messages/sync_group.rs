@@ -1,61 +1,63 @@
-//! SyncGroup (API key 14).
+//! Distributes the assignment of a classic group (SyncGroup, API key 14).
 
 use bytes::Bytes;
 
 use crate::{ErrorCode, Message, StrBytes, Structure, UnknownTags};
 
-/// Sync group request.
+/// Brings the leader's assignment to the group coordinator, and asks for one's own.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(api_key = SyncGroup, versions = 0..=5, flexible = 4.., response = SyncGroupResponse)]
 pub struct SyncGroupRequest {
-    /// Group id.
+    /// The group.
     pub group_id: StrBytes,
-    /// Generation id.
+    /// The generation of the group, raised with each rebalance; -1 outside one.
     pub generation_id: i32,
-    /// Member id.
+    /// The member's id.
     pub member_id: StrBytes,
-    /// Group instance id.
+    /// The fixed name of a static member (`group.instance.id`), unchanged over restarts; `None` for
+    /// a dynamic one.
     #[field(versions = 3..)]
     pub group_instance_id: Option<StrBytes>,
-    /// Protocol type.
+    /// The kind of group the member believes in; `None` for no check.
     #[field(versions = 5.., ignorable)]
     pub protocol_type: Option<StrBytes>,
-    /// Protocol name.
+    /// The assignor the member believes in; `None` for no check.
     #[field(versions = 5.., ignorable)]
     pub protocol_name: Option<StrBytes>,
-    /// Assignments.
+    /// What each member is to get; empty from all but the leader.
     pub assignments: Vec<SyncGroupRequestAssignment>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Sync group request assignment.
+/// What one member gets.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct SyncGroupRequestAssignment {
-    /// Member id.
+    /// The member's id.
     pub member_id: StrBytes,
-    /// Assignment.
+    /// What it gets: for consumers, a consumer protocol assignment.
     pub assignment: Bytes,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Sync group response.
+/// What the member gets.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(versions = 0..=5, flexible = 4..)]
 pub struct SyncGroupResponse {
-    /// Throttle time ms.
+    /// Milliseconds the broker held the response, or asks the client to wait, because of a quota; 0
+    /// if none was exceeded.
     #[field(versions = 1.., ignorable)]
     pub throttle_time_ms: i32,
-    /// Error code.
+    /// The error, or [`ErrorCode::NONE`].
     pub error_code: ErrorCode,
-    /// Protocol type.
+    /// What kind of group it is; `None` if there was an error.
     #[field(versions = 5.., ignorable)]
     pub protocol_type: Option<StrBytes>,
-    /// Protocol name.
+    /// The assignor in use; `None` if there was an error.
     #[field(versions = 5.., ignorable)]
     pub protocol_name: Option<StrBytes>,
-    /// Assignment.
+    /// What the member gets: for consumers, a consumer protocol assignment.
     pub assignment: Bytes,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,

@@ -1,101 +1,108 @@
-//! TxnOffsetCommit (API key 28).
+//! Stores how far a group has read, within a transaction (TxnOffsetCommit, API key 28).
 
 use crate::{
     ErrorCode, Message, Offset, PartitionId, ProducerId, StrBytes, Structure, UnknownTags, Uuid,
 };
 
-/// Txn offset commit request.
+/// Commits offsets of a group as part of a transaction, at the group coordinator.
 #[derive(Debug, Clone, PartialEq, Message)]
-#[message(api_key = TxnOffsetCommit, versions = 0..=6, flexible = 3.., response = TxnOffsetCommitResponse)]
+#[message(
+    api_key = TxnOffsetCommit, versions = 0..=6, flexible = 3..,
+    response = TxnOffsetCommitResponse
+)]
 pub struct TxnOffsetCommitRequest {
-    /// Transactional id.
+    /// The transactional id.
     pub transactional_id: StrBytes,
-    /// Group id.
+    /// The group.
     pub group_id: StrBytes,
-    /// Producer id.
+    /// The producer's id.
     pub producer_id: ProducerId,
-    /// Producer epoch.
+    /// The producer's epoch, which fences older instances of it.
     pub producer_epoch: i16,
-    /// Generation id or member epoch.
+    /// The generation of a classic group or the member's epoch in one of the newer kinds; -1 from
+    /// outside the group.
     #[field(versions = 3.., default = -1)]
     pub generation_id_or_member_epoch: i32,
-    /// Member id.
+    /// The member's id.
     #[field(versions = 3..)]
     pub member_id: StrBytes,
-    /// Group instance id.
+    /// The fixed name of a static member (`group.instance.id`), unchanged over restarts; `None` for
+    /// a dynamic one.
     #[field(versions = 3..)]
     pub group_instance_id: Option<StrBytes>,
-    /// Topics.
+    /// The topics.
     pub topics: Vec<TxnOffsetCommitRequestTopic>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Txn offset commit request topic.
+/// The offsets to commit of one topic.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct TxnOffsetCommitRequestTopic {
-    /// Name.
+    /// The name of the topic, up to version 5.
     #[field(versions = ..=5, ignorable)]
     pub name: StrBytes,
-    /// Topic id.
+    /// The topic's id, from version 6 on.
     #[field(versions = 6.., ignorable)]
     pub topic_id: Uuid,
-    /// Partitions.
+    /// The partitions of the topic.
     pub partitions: Vec<TxnOffsetCommitRequestPartition>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Txn offset commit request partition.
+/// The offset to commit of one partition.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct TxnOffsetCommitRequestPartition {
-    /// Partition index.
+    /// The partition.
     pub partition_index: PartitionId,
-    /// Committed offset.
+    /// The offset to commit: the next one to be read.
     pub committed_offset: Offset,
-    /// Committed leader epoch.
+    /// The leader epoch of the last record read, by which a truncation is noticed later; -1 if it
+    /// is not known.
     #[field(versions = 2.., default = -1, ignorable)]
     pub committed_leader_epoch: i32,
-    /// Committed metadata.
+    /// Any text to keep with the offset.
     #[field(default = Some(StrBytes::new()))]
     pub committed_metadata: Option<StrBytes>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Txn offset commit response.
+/// What became of each offset.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(versions = 0..=6, flexible = 3..)]
 pub struct TxnOffsetCommitResponse {
-    /// Throttle time ms.
+    /// Milliseconds the broker held the response, or asks the client to wait, because of a quota; 0
+    /// if none was exceeded.
     pub throttle_time_ms: i32,
-    /// Topics.
+    /// The topics.
     pub topics: Vec<TxnOffsetCommitResponseTopic>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Txn offset commit response topic.
+/// What became of the offsets of one topic.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct TxnOffsetCommitResponseTopic {
-    /// Name.
+    /// The name of the topic, up to version 5.
     #[field(versions = ..=5, ignorable)]
     pub name: StrBytes,
-    /// Topic id.
+    /// The topic's id, from version 6 on.
     #[field(versions = 6.., ignorable)]
     pub topic_id: Uuid,
-    /// Partitions.
+    /// The partitions of the topic.
     pub partitions: Vec<TxnOffsetCommitResponsePartition>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Txn offset commit response partition.
+/// What became of the offset of one partition.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct TxnOffsetCommitResponsePartition {
-    /// Partition index.
+    /// The partition.
     pub partition_index: PartitionId,
-    /// Error code.
+    /// The error, or [`ErrorCode::NONE`].
     pub error_code: ErrorCode,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,

@@ -1,66 +1,71 @@
-//! UpdateFeatures (API key 57).
+//! Changes the levels of features (UpdateFeatures, API key 57).
 
 use crate::{ErrorCode, Message, StrBytes, Structure, UnknownTags};
 
-/// Update features request.
+/// Raises or lowers the levels of features of the cluster.
 #[derive(Debug, Clone, PartialEq, Message)]
-#[message(api_key = UpdateFeatures, versions = 0..=2, flexible = 0.., response = UpdateFeaturesResponse)]
+#[message(
+    api_key = UpdateFeatures, versions = 0..=2, flexible = 0..,
+    response = UpdateFeaturesResponse
+)]
 pub struct UpdateFeaturesRequest {
-    /// Timeout ms.
+    /// How many milliseconds the broker may take before it answers that it timed out; 60000 by
+    /// default.
     #[field(default = 60000)]
     pub timeout_ms: i32,
-    /// Feature updates.
+    /// The features to change.
     pub feature_updates: Vec<FeatureUpdateKey>,
-    /// Validate only.
+    /// Whether to check the request only and change nothing.
     #[field(versions = 1..)]
     pub validate_only: bool,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Feature update key.
+/// A feature to change.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct FeatureUpdateKey {
-    /// Feature.
+    /// The name of the feature: `transaction.version`, for example.
     pub feature: StrBytes,
-    /// Max version level.
+    /// The level to set; 0 to remove the feature.
     pub max_version_level: i16,
-    /// Allow downgrade.
+    /// Whether the level may be lowered (version 0 only).
     #[field(versions = ..=0)]
     pub allow_downgrade: bool,
-    /// Upgrade type.
+    /// 1 raises the level, 2 lowers it if nothing is lost, 3 lowers it even if something is.
     #[field(versions = 1.., default = 1)]
     pub upgrade_type: i8,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Update features response.
+/// What became of the features.
 #[derive(Debug, Clone, PartialEq, Message)]
 #[message(versions = 0..=2, flexible = 0..)]
 pub struct UpdateFeaturesResponse {
-    /// Throttle time ms.
+    /// Milliseconds the broker held the response, or asks the client to wait, because of a quota; 0
+    /// if none was exceeded.
     pub throttle_time_ms: i32,
-    /// Error code.
+    /// The error, or [`ErrorCode::NONE`].
     pub error_code: ErrorCode,
-    /// Error message.
+    /// The error in the broker's words; `None` if it has nothing to add to the code.
     #[field(default = Some(StrBytes::new()))]
     pub error_message: Option<StrBytes>,
-    /// Results.
+    /// The results, one for each feature, up to version 1.
     #[field(versions = ..=1, ignorable)]
     pub results: Vec<UpdatableFeatureResult>,
     /// Tagged fields that are not defined here.
     pub unknown_tagged_fields: UnknownTags,
 }
 
-/// Updatable feature result.
+/// What became of one feature.
 #[derive(Debug, Clone, PartialEq, Structure)]
 pub struct UpdatableFeatureResult {
-    /// Feature.
+    /// The name of the feature: `transaction.version`, for example.
     pub feature: StrBytes,
-    /// Error code.
+    /// The error, or [`ErrorCode::NONE`].
     pub error_code: ErrorCode,
-    /// Error message.
+    /// The error in the broker's words; `None` if it has nothing to add to the code.
     #[field(default = Some(StrBytes::new()))]
     pub error_message: Option<StrBytes>,
     /// Tagged fields that are not defined here.
