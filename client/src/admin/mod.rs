@@ -8,6 +8,7 @@
 //!                    Cluster
 //! ```
 
+mod group_offsets;
 mod offsets;
 mod outcomes;
 mod routed;
