@@ -13,7 +13,7 @@ use crate::cache::META_PROPERTIES;
 use crate::deadline::Deadline;
 use crate::error::{ControlError, StartError};
 use crate::folder;
-use crate::process::{BrokerProcess, keep_folder};
+use crate::process::{GuardedProcess, keep_folder};
 use crate::server_properties;
 
 /// How long a broker may take to come up or to go down, on a busy machine.
@@ -38,7 +38,7 @@ pub(crate) struct Broker {
     id: i32,
     config: PathBuf,
     log: PathBuf,
-    process: Option<BrokerProcess>,
+    process: Option<GuardedProcess>,
     /// Where the log of the current run begins: earlier runs said `READY` too.
     run_begins: u64,
 }
@@ -77,7 +77,7 @@ impl Broker {
     pub(crate) fn launch(&mut self, launch: &Launch) -> Result<(), StartError> {
         self.run_begins = fs::metadata(&self.log).map_or(0, |log| log.len());
         let arguments = launch.arguments.iter().map(OsString::as_os_str);
-        let process = BrokerProcess::start(
+        let process = GuardedProcess::start_in(
             &launch.java,
             arguments.chain([self.config.as_os_str()]),
             &self.log,
@@ -100,7 +100,10 @@ impl Broker {
                 return Ok(());
             }
             let id = self.id;
-            let ended = self.process.as_mut().map_or(Ok(None), BrokerProcess::ended);
+            let ended = self
+                .process
+                .as_mut()
+                .map_or(Ok(None), GuardedProcess::ended);
             if let Some(status) = ended.map_err(|source| StartError::Spawn { id, source })? {
                 self.process = None;
                 let (log, tail) = (self.log.clone(), folder::tail(&log));
@@ -130,7 +133,7 @@ impl Broker {
     }
 
     pub(crate) fn process_id(&mut self) -> Result<i32, ControlError> {
-        Ok(self.running()?.process_id())
+        Ok(self.running()?.id())
     }
 
     pub(crate) fn is_running(&mut self) -> bool {
@@ -162,7 +165,7 @@ impl Broker {
         }
     }
 
-    fn running(&mut self) -> Result<&mut BrokerProcess, ControlError> {
+    fn running(&mut self) -> Result<&mut GuardedProcess, ControlError> {
         let id = self.id;
         match &mut self.process {
             Some(process) => match process.ended() {

@@ -44,3 +44,4 @@ pub use error::{ControlError, StartError};
 #[cfg(feature = "harness")]
 pub use harness::KafkaTests;
 pub use pick::Kafka;
+pub use process::GuardedProcess;

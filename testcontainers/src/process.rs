@@ -1,10 +1,10 @@
-//! One broker's process, which never outlives the process that started it.
+//! A process that never outlives the one that started it.
 //!
-//! Java runs under a small shell that holds the reading end of a pipe from us. When we die, by
+//! The program runs under a small shell that holds the reading end of a pipe from us. When we die, by
 //! whatever signal, the pipe closes, and the shell kills Java and removes the cluster's folder.
-//! (A parent-death signal would fire at the end of the *thread* that started the broker, and
-//! every test has its own.) The group of its own keeps the terminal's ^C from the broker, which
-//! would otherwise be gone before the test that waits for it.
+//! (A parent-death signal would fire at the end of the *thread* that started it, and every test
+//! has its own.) The group of its own keeps the terminal's ^C from a broker, which would otherwise
+//! be gone before the test that waits for it.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -14,26 +14,27 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::deadline::Deadline;
 
-/// Arguments: log, folder, the file that says to keep the folder, then the command.
+/// Arguments: log, folder or nothing, the file that says to keep the folder, then the command.
 const GUARD: &str = r#"
 log=$1; folder=$2; keep=$3; shift 3
 exec 3<&0
 "$@" </dev/null >>"$log" 2>&1 3<&- &
-broker=$!
-echo "$broker"
+program=$!
+echo "$program"
 exec >/dev/null 2>&1
 (
   read -r _ <&3
   trap '' TERM
-  kill -KILL "$broker"
-  [ -e "$keep" ] || rm -rf -- "$folder"
+  kill -KILL "$program"
+  [ -z "$folder" ] || [ -e "$keep" ] || rm -rf -- "$folder"
 ) &
 watch=$!
-wait "$broker"
+wait "$program"
 status=$?
 kill -TERM "$watch"
 exit "$status"
@@ -42,24 +43,51 @@ exit "$status"
 /// The name of the file whose presence keeps a cluster's folder.
 pub(crate) const KEEP: &str = "keep";
 
-/// A running (or frozen) broker.
+/// A child process that is killed when this is dropped, and when this process dies.
+///
+/// ```
+/// use std::path::Path;
+/// use thalweg_testcontainers::GuardedProcess;
+///
+/// # fn main() -> std::io::Result<()> {
+/// let log = std::env::temp_dir().join("guarded-process.log");
+/// let mut sleeper = GuardedProcess::start(Path::new("sleep"), ["60"], &log)?;
+/// sleeper.stop_signal()?;
+/// assert!(sleeper.ended()?.is_none(), "frozen is not dead");
+/// drop(sleeper);
+/// # std::fs::remove_file(log)
+/// # }
+/// ```
 #[derive(Debug)]
-pub(crate) struct BrokerProcess {
-    /// The shell; it ends when the broker has ended, with the broker's status.
+pub struct GuardedProcess {
+    /// The shell; it ends when the program has ended, with the program's status.
     guard: Child,
-    broker: Pid,
+    program: Pid,
 }
 
-impl BrokerProcess {
-    /// Starts `program` with its output appended to `log`.
-    pub(crate) fn start(
+impl GuardedProcess {
+    /// Starts `program` with its output, standard and error, appended to the file `log`.
+    ///
+    /// # Errors
+    /// What the operating system says. A program that cannot be executed counts as started, and
+    /// ends at once with status 127 or 126 and a line in the log.
+    pub fn start(
+        program: &Path,
+        arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
+        log: &Path,
+    ) -> io::Result<Self> {
+        Self::start_in(program, arguments, log, Path::new(""))
+    }
+
+    /// [`Self::start`] with a folder that goes when this process dies, unless [`KEEP`] is in it.
+    pub(crate) fn start_in(
         program: &Path,
         arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
         log: &Path,
         folder: &Path,
     ) -> io::Result<Self> {
         let mut guard = Command::new("/bin/sh")
-            .args(["-c", GUARD, "thalweg-kafka-guard"])
+            .args(["-c", GUARD, "thalweg-guard"])
             .arg(log)
             .arg(folder)
             .arg(folder.join(KEEP))
@@ -75,7 +103,7 @@ impl BrokerProcess {
             BufReader::new(output).read_line(&mut line)?;
         }
         match line.trim().parse().ok().and_then(Pid::from_raw) {
-            Some(broker) => Ok(Self { guard, broker }),
+            Some(program) => Ok(Self { guard, program }),
             None => {
                 let _ = guard.kill();
                 let _ = guard.wait();
@@ -86,16 +114,60 @@ impl BrokerProcess {
         }
     }
 
-    /// How the broker ended, if it has.
-    pub(crate) fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
+    /// The process id of the program.
+    #[must_use]
+    pub fn id(&self) -> i32 {
+        self.program.as_raw_nonzero().get()
+    }
+
+    /// How the program ended, if it has: killed by a signal, its code is 128 and the signal.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
         self.guard.try_wait()
     }
 
-    pub(crate) fn signal(&self, signal: Signal) -> io::Result<()> {
-        Ok(kill_process(self.broker, signal)?)
+    /// Kills the program (SIGKILL) and returns when it is gone. Blocks for some milliseconds.
+    ///
+    /// # Errors
+    /// What the operating system says; a program that has ended is no error.
+    pub fn kill(&mut self) -> io::Result<()> {
+        if self.ended()?.is_some() {
+            return Ok(());
+        }
+        let sent = match kill_process(self.program, Signal::KILL) {
+            // It has just ended by itself.
+            Err(Errno::SRCH) | Ok(()) => Ok(()),
+            Err(error) => Err(error.into()),
+        };
+        // Waiting would close the pipe first, and the guard would clean up as if we had died.
+        let _pipe = self.guard.stdin.take();
+        self.guard.wait()?;
+        sent
     }
 
-    /// Waits until the broker has ended; false if it still runs after `patience`.
+    /// Freezes the program (SIGSTOP).
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn stop_signal(&self) -> io::Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Wakes a frozen program (SIGCONT).
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn continue_signal(&self) -> io::Result<()> {
+        self.signal(Signal::CONT)
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) -> io::Result<()> {
+        Ok(kill_process(self.program, signal)?)
+    }
+
+    /// Waits until the program has ended; false if it still runs after `patience`.
     pub(crate) fn wait(&mut self, patience: Duration) -> io::Result<bool> {
         let deadline = Deadline::after(patience);
         while self.ended()?.is_none() {
@@ -105,21 +177,12 @@ impl BrokerProcess {
         }
         Ok(true)
     }
-
-    pub(crate) fn process_id(&self) -> i32 {
-        self.broker.as_raw_nonzero().get()
-    }
 }
 
-impl Drop for BrokerProcess {
+impl Drop for GuardedProcess {
     fn drop(&mut self) {
-        if matches!(self.ended(), Ok(None)) {
-            // SIGKILL ends a frozen process as well; a broker that is gone already is no error.
-            let _ = self.signal(Signal::KILL);
-            // Waiting would close it first, and the guard would clean up as if we had died.
-            let _pipe = self.guard.stdin.take();
-            let _ = self.guard.wait();
-        }
+        // SIGKILL ends a frozen process as well.
+        let _ = self.kill();
     }
 }
 

@@ -5,4 +5,5 @@
 pub mod json;
 pub mod messages;
 pub mod record_vectors;
+pub mod recovery;
 pub mod vectors;
