@@ -11,6 +11,7 @@ mod group;
 mod isolation_level;
 mod net;
 mod offset_and_metadata;
+mod producer;
 mod rng;
 mod spawn;
 mod topic_partition;
@@ -31,6 +32,15 @@ pub use group::{
 pub use isolation_level::IsolationLevel;
 pub use net::{ByteStream, ConnectionFailure, PeerProtocol, TcpTransport, Transport};
 pub use offset_and_metadata::OffsetAndMetadata;
+pub use producer::{
+    Abort, Acks, Burst, Commit, CommitError, Delivered, OffsetsSent, Partitioning, ProduceError,
+    Producer, ProducerBuilder, ProducerRecord, SendError, Ticket, Transaction, TransactionError,
+    TransactionOutcome, TransactionalProducer, UnsentBatch, partition_for_key,
+};
 pub use rng::Rng;
 pub use spawn::{BoxFuture, Spawner, TokioSpawner};
+pub use thalweg_protocol::records::{
+    Compression, Compressor, InvalidLevel, RecordBatchBuilder, UnsealedBatch,
+};
+pub use thalweg_protocol::{BrokerId, ErrorCode, Offset, PartitionId, ProducerId};
 pub use topic_partition::TopicPartition;

@@ -150,12 +150,41 @@ impl BrokerConnection {
         })
     }
 
+    /// Sends a request that is not answered (Produce with `acks=0`); resolves when it is written.
+    pub(crate) fn send_unanswered<R: Request>(
+        &self,
+        request: &R,
+        version: i16,
+    ) -> Result<PendingWrite, CallError> {
+        let (correlation_id, segments) = self.encode(request, version)?;
+        let frame = self
+            .handle
+            .submit_unanswered(correlation_id, segments, self.request_timeout)
+            .map_err(|failure| self.disconnected(R::API_KEY, failure))?;
+        Ok(PendingWrite {
+            frame,
+            broker: self.address.clone(),
+            api: R::API_KEY,
+        })
+    }
+
     fn submit<R: Request>(
         &self,
         request: &R,
         version: i16,
         timeout: Duration,
     ) -> Result<PendingFrame, CallError> {
+        let (correlation_id, segments) = self.encode(request, version)?;
+        self.handle
+            .submit(correlation_id, segments, timeout)
+            .map_err(|failure| self.disconnected(R::API_KEY, failure))
+    }
+
+    fn encode<R: Request>(
+        &self,
+        request: &R,
+        version: i16,
+    ) -> Result<(i32, Vec<Bytes>), CallError> {
         let correlation_id = self.next_correlation_id.fetch_add(1, Ordering::Relaxed);
         let frame = encode_request(request, version, correlation_id, Some(&self.client_id))
             .map_err(|error| CallError::Unencodable {
@@ -163,10 +192,7 @@ impl BrokerConnection {
                 version,
                 error: Arc::new(error),
             })?;
-        let segments: Vec<Bytes> = frame.chunks().cloned().collect();
-        self.handle
-            .submit(correlation_id, segments, timeout)
-            .map_err(|failure| self.disconnected(R::API_KEY, failure))
+        Ok((correlation_id, frame.chunks().cloned().collect()))
     }
 
     fn disconnected(&self, api: ApiKey, failure: RequestFailure) -> CallError {
@@ -206,6 +232,25 @@ impl<R: Request> Future for PendingResponse<R> {
         Poll::Ready(match ready!(Pin::new(&mut this.frame).poll(cx)) {
             Ok(frame) => decode::<R>(&this.broker, frame, this.version),
             Err(failure) => Err(disconnected(&this.broker, R::API_KEY, failure)),
+        })
+    }
+}
+
+/// A request that gets no answer, on its way. Dropping it changes nothing for the broker.
+pub(crate) struct PendingWrite {
+    frame: PendingFrame,
+    broker: BrokerAddress,
+    api: ApiKey,
+}
+
+impl Future for PendingWrite {
+    type Output = Result<(), CallError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        Poll::Ready(match ready!(Pin::new(&mut this.frame).poll(cx)) {
+            Ok(_) => Ok(()),
+            Err(failure) => Err(disconnected(&this.broker, this.api, failure)),
         })
     }
 }

@@ -43,9 +43,10 @@ use refresh::Refresh;
 use releases::Release;
 use versions::{ApiVersions, FinalizedFeatures};
 
-pub(crate) use broker_connection::{BrokerConnection, PendingResponse};
+pub(crate) use broker_connection::{BrokerConnection, PendingResponse, PendingWrite};
 pub use metadata::{Broker, Leader, MetadataSnapshot, PartitionMetadata, TopicMetadata};
 pub(crate) use purpose::{Purpose, Target};
+pub(crate) use refresh::MetadataChanges;
 pub(crate) use retry::Retry;
 
 /// A connected cluster. Cloning is cheap, and clones share metadata and connections.

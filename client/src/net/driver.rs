@@ -61,6 +61,8 @@ struct Outgoing {
     deadline: Instant,
     timeout: Duration,
     reply: oneshot::Sender<Result<Bytes, RequestFailure>>,
+    /// Whether the broker answers. If not, having written it is the answer.
+    answered: bool,
 }
 
 struct InFlight {
@@ -108,6 +110,27 @@ impl ConnectionHandle {
         segments: Vec<Bytes>,
         timeout: Duration,
     ) -> Result<PendingFrame, RequestFailure> {
+        self.queue(correlation_id, segments, timeout, true)
+    }
+
+    /// Queues a request that the broker does not answer (Produce with `acks=0`). Resolves to an
+    /// empty frame when it is written.
+    pub(crate) fn submit_unanswered(
+        &self,
+        correlation_id: i32,
+        segments: Vec<Bytes>,
+        timeout: Duration,
+    ) -> Result<PendingFrame, RequestFailure> {
+        self.queue(correlation_id, segments, timeout, false)
+    }
+
+    fn queue(
+        &self,
+        correlation_id: i32,
+        segments: Vec<Bytes>,
+        timeout: Duration,
+        answered: bool,
+    ) -> Result<PendingFrame, RequestFailure> {
         let (reply, pending) = oneshot::channel();
         let deadline = Instant::now() + timeout;
         let driver = {
@@ -124,6 +147,7 @@ impl ConnectionHandle {
                 deadline,
                 timeout,
                 reply,
+                answered,
             });
             state.driver.take()
         };
@@ -177,6 +201,7 @@ pub(crate) fn drive(
         reader: FrameReader::new(options.pool, options.frame_bytes_max),
         writer: FrameWriter::default(),
         in_flight: VecDeque::new(),
+        unanswered: VecDeque::new(),
         timer: Box::pin(tokio::time::sleep_until(timer_at)),
         timer_at,
         idle_max: options.idle_max,
@@ -192,6 +217,9 @@ struct Driver {
     writer: FrameWriter,
     /// Requests without an answer yet, oldest first.
     in_flight: VecDeque<InFlight>,
+    /// Requests that get no answer and are not written yet, oldest first, and where each ends in the
+    /// stream of bytes sent.
+    unanswered: VecDeque<(u64, InFlight)>,
     /// Fires at `timer_at`, which is never later than the earliest deadline. It may be earlier
     /// than all: answered requests leave it as it is, and it is set anew when it fires.
     timer: Pin<Box<Sleep>>,
@@ -220,6 +248,7 @@ impl Driver {
             if let Poll::Ready(Err(failure)) = self.writer.poll_write(cx, &mut self.stream) {
                 return Poll::Ready(self.why_the_write_failed(cx, failure));
             }
+            self.settle_unanswered();
             // Reading comes before looking at the clock: an answer that has arrived counts, even
             // when this process slept through its deadline.
             match self.reader.poll_frame(cx, &mut self.stream) {
@@ -230,7 +259,7 @@ impl Driver {
                 Poll::Ready(Err(failure)) => return Poll::Ready(failure),
                 Poll::Pending => {}
             }
-            if abandoned && self.in_flight.is_empty() {
+            if abandoned && self.in_flight.is_empty() && self.unanswered.is_empty() {
                 return Poll::Ready(ConnectionFailure::ClosedByClient);
             }
             return self.poll_clock(cx);
@@ -241,14 +270,21 @@ impl Driver {
     fn accept(&mut self, cx: &Context<'_>) -> bool {
         let mut state = self.shared.lock();
         for request in state.queue.drain(..) {
+            let length: usize = request.segments.iter().map(Bytes::len).sum();
             let position = self.writer.push(request.segments);
-            self.in_flight.push_back(InFlight {
+            let in_flight = InFlight {
                 correlation_id: request.correlation_id,
                 position,
                 deadline: request.deadline,
                 timeout: request.timeout,
                 reply: request.reply,
-            });
+            };
+            if request.answered {
+                self.in_flight.push_back(in_flight);
+            } else {
+                let end = position + length as u64;
+                self.unanswered.push_back((end, in_flight));
+            }
             if request.deadline < self.timer_at {
                 self.timer_at = request.deadline;
                 self.timer.as_mut().reset(request.deadline);
@@ -262,6 +298,18 @@ impl Driver {
             state.driver = Some(cx.waker().clone());
         }
         state.abandoned
+    }
+
+    fn settle_unanswered(&mut self) {
+        while let Some((end, _)) = self.unanswered.front() {
+            if !self.writer.has_written(*end) {
+                return;
+            }
+            if let Some((_, request)) = self.unanswered.pop_front() {
+                let _ = request.reply.send(Ok(Bytes::new()));
+                self.idle_since = Instant::now();
+            }
+        }
     }
 
     fn answer(&mut self, frame: Bytes) -> Result<(), ConnectionFailure> {
@@ -296,7 +344,9 @@ impl Driver {
         loop {
             ready!(self.timer.as_mut().poll(cx));
             let now = Instant::now();
-            let earliest = self.in_flight.iter().min_by_key(|request| request.deadline);
+            let unanswered = self.unanswered.iter().map(|(_, request)| request);
+            let outstanding = self.in_flight.iter().chain(unanswered);
+            let earliest = outstanding.min_by_key(|request| request.deadline);
             let next = match earliest {
                 Some(request) if request.deadline <= now => {
                     let after = request.timeout;
@@ -333,7 +383,8 @@ impl Driver {
             state.ended.get_or_insert_with(|| failure.clone());
             std::mem::take(&mut state.queue)
         };
-        for request in self.in_flight.drain(..) {
+        let unanswered = self.unanswered.drain(..).map(|(_, request)| request);
+        for request in self.in_flight.drain(..).chain(unanswered) {
             let sent = self.writer.has_begun(request.position);
             let _ = request.reply.send(Err(RequestFailure {
                 failure: failure.clone(),

@@ -45,6 +45,11 @@ impl FrameWriter {
         self.written_bytes > position
     }
 
+    /// Whether everything before `position` of the stream was given to the peer's side.
+    pub(crate) fn has_written(&self, position: u64) -> bool {
+        self.written_bytes >= position && !self.unflushed
+    }
+
     /// Writes and flushes what is queued. Ready when nothing is left to do.
     pub(crate) fn poll_write(
         &mut self,

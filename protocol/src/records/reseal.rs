@@ -40,12 +40,16 @@ pub fn reseal(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::records::{Compression, Compressor, RecordBatchBuilder, RecordBatches, UnsealedBatch};
+    use crate::records::{
+        Compression, Compressor, RecordBatchBuilder, RecordBatches, UnsealedBatch,
+    };
 
     fn batch() -> UnsealedBatch {
         let mut builder = RecordBatchBuilder::new(Compression::None);
         for value in [&b"one"[..], b"two"] {
-            builder.append(1_000, Some(b"k"), Some(value), &[]).expect("small");
+            builder
+                .append(1_000, Some(b"k"), Some(value), &[])
+                .expect("small");
         }
         builder.build(&mut Compressor::new())
     }
@@ -57,7 +61,10 @@ mod tests {
             let second = batch().seal(ProducerId(8), 4, 0, transactional);
             let again = reseal(&first, ProducerId(8), 4, 0);
             assert_eq!(again, second);
-            let view = RecordBatches::new(&again).next().expect("one").expect("whole");
+            let view = RecordBatches::new(&again)
+                .next()
+                .expect("one")
+                .expect("whole");
             view.verify_crc().expect("the checksum was made anew");
         }
     }

@@ -1,0 +1,437 @@
+//! From what the core decides to Kafka's messages, and back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use thalweg_protocol::messages::{
+    AddOffsetsToTxnRequest, AddPartitionsToTxnRequest, AddPartitionsToTxnTopic, EndTxnRequest,
+    InitProducerIdRequest, PartitionProduceData, ProduceRequest, ProduceResponse, TopicProduceData,
+    TopicProduceResponse, TxnOffsetCommitRequest, TxnOffsetCommitRequestPartition,
+    TxnOffsetCommitRequestTopic,
+};
+use thalweg_protocol::{ErrorCode, ProducerId, Request, StrBytes, Uuid};
+
+use crate::cluster::{Cluster, Leader, MetadataSnapshot, Purpose, Target};
+use crate::error::{CallError, Disposition};
+use crate::{GroupMetadata, OffsetAndMetadata, TopicPartition};
+
+use super::core::Outbound;
+use super::lane::Answer;
+use super::sequence::Identity;
+use super::transaction_state::{Call, CallAnswer, End, Protocol};
+
+/// From this version on, Produce names topics by their ids.
+pub(super) const PRODUCE_BY_TOPIC_ID: i16 = 13;
+/// The newest version of Produce in a transaction of protocol One; later ones add partitions to the
+/// transaction implicitly.
+const PRODUCE_ONE_MAX: i16 = 11;
+/// The newest versions of the other requests in a transaction of protocol One.
+const TXN_OFFSET_COMMIT_ONE_MAX: i16 = 4;
+const END_TXN_ONE_MAX: i16 = 4;
+/// From this version on TxnOffsetCommit names topics by their ids, which we do not use.
+const TXN_OFFSET_COMMIT_MAX: i16 = 5;
+/// The first version of InitProducerId that takes the identity to be succeeded (KIP-360).
+const INIT_PRODUCER_ID_WITH_IDENTITY: i16 = 3;
+
+/// What all requests of one transactional producer have in common.
+#[derive(Debug, Clone)]
+pub(super) struct TransactionalId {
+    pub(super) id: Arc<str>,
+    pub(super) transaction_timeout: Duration,
+}
+
+/// The newest version of Produce that may be used.
+pub(super) fn produce_version_max(protocol: Option<Protocol>, topic_ids_known: bool) -> i16 {
+    match protocol {
+        Some(Protocol::One) => PRODUCE_ONE_MAX,
+        _ if topic_ids_known => i16::MAX,
+        _ => PRODUCE_BY_TOPIC_ID - 1,
+    }
+}
+
+/// Whether the ids of all topics of a request are known.
+pub(super) fn topic_ids_known(outbound: &Outbound, metadata: &MetadataSnapshot) -> bool {
+    outbound.parcels.iter().all(|(topic_partition, _)| {
+        metadata
+            .topic(&topic_partition.topic)
+            .is_some_and(|topic| topic.id() != Uuid::ZERO)
+    })
+}
+
+pub(super) fn produce_request(
+    outbound: &Outbound,
+    metadata: &MetadataSnapshot,
+    transactional_id: Option<&str>,
+    acks: i16,
+    timeout: Duration,
+) -> ProduceRequest {
+    let mut topic_data: Vec<TopicProduceData> = Vec::new();
+    let mut last: Option<&Arc<str>> = None;
+    for (topic_partition, parcel) in &outbound.parcels {
+        let partition = PartitionProduceData {
+            index: topic_partition.partition,
+            records: Some(parcel.bytes.clone()),
+            ..Default::default()
+        };
+        // Parcels of a topic mostly follow one another.
+        let same = match last {
+            Some(last) if *last == topic_partition.topic => topic_data.last_mut(),
+            _ => topic_data
+                .iter_mut()
+                .find(|topic| *topic.name == *topic_partition.topic),
+        };
+        match same {
+            Some(topic) => topic.partition_data.push(partition),
+            None => topic_data.push(TopicProduceData {
+                name: StrBytes::from(&*topic_partition.topic),
+                topic_id: metadata
+                    .topic(&topic_partition.topic)
+                    .map_or(Uuid::ZERO, |topic| topic.id()),
+                partition_data: vec![partition],
+                ..Default::default()
+            }),
+        }
+        last = Some(&topic_partition.topic);
+    }
+    ProduceRequest {
+        transactional_id: transactional_id.map(StrBytes::from),
+        acks,
+        timeout_ms: millis(timeout),
+        topic_data,
+        ..Default::default()
+    }
+}
+
+/// The answers of a response, in the order of the parcels. Leaders it mentions go to the cluster.
+pub(super) fn produce_answers(
+    response: &ProduceResponse,
+    topics: &[(TopicPartition, Uuid)],
+    by_id: bool,
+    cluster: &Cluster,
+) -> Vec<Option<Answer>> {
+    let names = |answered: &TopicProduceResponse, (asked, id): &(TopicPartition, Uuid)| {
+        if by_id {
+            answered.topic_id == *id
+        } else {
+            *answered.name == *asked.topic
+        }
+    };
+    topics
+        .iter()
+        .map(|asked| {
+            let (topic_partition, _) = asked;
+            let topic = response
+                .responses
+                .iter()
+                .find(|answered| names(answered, asked))?;
+            let partition = topic
+                .partition_responses
+                .iter()
+                .find(|partition| partition.index == topic_partition.partition)?;
+            let leader = &partition.current_leader;
+            if leader.leader_id.0 >= 0 {
+                let leader = Leader {
+                    broker: leader.leader_id,
+                    leader_epoch: leader.leader_epoch,
+                };
+                cluster.learn_leader(&topic_partition.topic, topic_partition.partition, leader);
+            }
+            let in_batch = partition
+                .record_errors
+                .iter()
+                .find_map(|error| error.batch_index_error_message.as_deref());
+            let message = partition.error_message.as_deref().or(in_batch);
+            Some(Answer::Leader {
+                code: partition.error_code,
+                base_offset: partition.base_offset,
+                message: message.map(Arc::from),
+            })
+        })
+        .collect()
+}
+
+/// What follows from a request that failed as a whole.
+pub(super) fn failed_request(error: &CallError) -> Answer {
+    let reason = error.to_string().into();
+    if error.outcome_unknown() {
+        Answer::Lost { reason }
+    } else {
+        Answer::NotSent { reason }
+    }
+}
+
+/// Asks for a producer id without transactions.
+pub(super) async fn init_idempotent(cluster: &Cluster) -> Result<Identity, CallError> {
+    let request = InitProducerIdRequest {
+        transactional_id: None,
+        transaction_timeout_ms: i32::MAX,
+        producer_id: ProducerId(-1),
+        producer_epoch: -1,
+        ..Default::default()
+    };
+    let response = cluster
+        .call(Target::Any, Purpose::Control, &request)
+        .await?;
+    match response.error_code {
+        ErrorCode::NONE => Ok(Identity {
+            producer_id: response.producer_id,
+            producer_epoch: response.producer_epoch,
+        }),
+        code => Err(CallError::refused(
+            InitProducerIdRequest::API_KEY,
+            "an idempotent producer",
+            code,
+            None,
+        )),
+    }
+}
+
+/// Makes a call to a coordinator, once.
+pub(super) async fn perform(cluster: Cluster, of: TransactionalId, call: Call) -> CallAnswer {
+    let target = match &call {
+        Call::OffsetCommit { group, .. } => Target::GroupCoordinator(&group.group_id),
+        _ => Target::TransactionCoordinator(&of.id),
+    };
+    let answer = match attempt(&cluster, &of, &call, target).await {
+        Ok(answer) => answer,
+        Err(error) => {
+            cluster.reroute(&error, target);
+            failed_call(&error)
+        }
+    };
+    let moved = |code: ErrorCode| {
+        matches!(
+            code,
+            ErrorCode::NOT_COORDINATOR
+                | ErrorCode::COORDINATOR_NOT_AVAILABLE
+                | ErrorCode::REQUEST_TIMED_OUT
+        )
+    };
+    let has_moved = match &answer {
+        CallAnswer::Code(code, _) => moved(*code),
+        CallAnswer::Partitions(codes) => codes.iter().any(|(_, code)| moved(*code)),
+        CallAnswer::Lost { .. } | CallAnswer::Unsupported { .. } => false,
+    };
+    if has_moved {
+        cluster.coordinator_moved(target);
+    }
+    answer
+}
+
+/// What follows from a call that failed as a whole.
+fn failed_call(error: &CallError) -> CallAnswer {
+    let reason: Arc<str> = error.to_string().into();
+    match error {
+        CallError::UnsupportedVersion(_) | CallError::Unencodable { .. } => {
+            CallAnswer::Unsupported { reason }
+        }
+        // From looking the coordinator up.
+        CallError::Refused { code, .. } if error.disposition() != Disposition::Retry => {
+            CallAnswer::Code(*code, None)
+        }
+        _ => CallAnswer::Lost {
+            sent: error.outcome_unknown(),
+            reason,
+        },
+    }
+}
+
+async fn attempt(
+    cluster: &Cluster,
+    of: &TransactionalId,
+    call: &Call,
+    target: Target<'_>,
+) -> Result<CallAnswer, CallError> {
+    let connection = cluster.connection(target, Purpose::Transaction).await?;
+    let transactional_id = StrBytes::from(&*of.id);
+    Ok(match call {
+        Call::InitProducerId { known } => {
+            let version = connection.version::<InitProducerIdRequest>()?;
+            let known = known.filter(|_| version >= INIT_PRODUCER_ID_WITH_IDENTITY);
+            let request = InitProducerIdRequest {
+                transactional_id: Some(transactional_id),
+                transaction_timeout_ms: millis(of.transaction_timeout),
+                producer_id: known.map_or(ProducerId(-1), |identity| identity.producer_id),
+                producer_epoch: known.map_or(-1, |identity| identity.producer_epoch),
+                ..Default::default()
+            };
+            let response = connection.send(&request, version)?.await?;
+            let identity = Identity {
+                producer_id: response.producer_id,
+                producer_epoch: response.producer_epoch,
+            };
+            let gave_one = response.error_code == ErrorCode::NONE;
+            CallAnswer::Code(response.error_code, gave_one.then_some(identity))
+        }
+        Call::AddPartitions {
+            identity,
+            partitions,
+        } => {
+            let request = AddPartitionsToTxnRequest {
+                v3_and_below_transactional_id: transactional_id,
+                v3_and_below_producer_id: identity.producer_id,
+                v3_and_below_producer_epoch: identity.producer_epoch,
+                v3_and_below_topics: by_topic(partitions.iter().map(|tp| (tp, ())))
+                    .map(|(name, partitions)| AddPartitionsToTxnTopic {
+                        name,
+                        partitions: partitions.iter().map(|(tp, ())| tp.partition).collect(),
+                        ..Default::default()
+                    })
+                    .collect(),
+                ..Default::default()
+            };
+            let version = connection.version_at_most::<AddPartitionsToTxnRequest>(3)?;
+            let response = connection.send(&request, version)?.await?;
+            let results = response
+                .results_by_topic_v3_and_below
+                .iter()
+                .flat_map(|topic| {
+                    let name: Arc<str> = Arc::from(&*topic.name);
+                    topic.results_by_partition.iter().map(move |result| {
+                        let partition = result.partition_index;
+                        let topic = Arc::clone(&name);
+                        (
+                            TopicPartition { topic, partition },
+                            result.partition_error_code,
+                        )
+                    })
+                });
+            CallAnswer::Partitions(complete(partitions.iter(), results.collect()))
+        }
+        Call::AddOffsets { identity, group } => {
+            let request = AddOffsetsToTxnRequest {
+                transactional_id,
+                producer_id: identity.producer_id,
+                producer_epoch: identity.producer_epoch,
+                group_id: StrBytes::from(&**group),
+                ..Default::default()
+            };
+            let version = connection.version::<AddOffsetsToTxnRequest>()?;
+            let response = connection.send(&request, version)?.await?;
+            CallAnswer::Code(response.error_code, None)
+        }
+        Call::OffsetCommit {
+            identity,
+            protocol,
+            group,
+            offsets,
+        } => {
+            let request = offset_commit(transactional_id, *identity, group, offsets);
+            let max = match protocol {
+                Protocol::One => TXN_OFFSET_COMMIT_ONE_MAX,
+                Protocol::Two => TXN_OFFSET_COMMIT_MAX,
+            };
+            let version = connection.version_at_most::<TxnOffsetCommitRequest>(max)?;
+            let response = connection.send(&request, version)?.await?;
+            let results = response.topics.iter().flat_map(|topic| {
+                let name: Arc<str> = Arc::from(&*topic.name);
+                topic.partitions.iter().map(move |result| {
+                    let partition = result.partition_index;
+                    let topic = Arc::clone(&name);
+                    (TopicPartition { topic, partition }, result.error_code)
+                })
+            });
+            let asked = offsets.iter().map(|(topic_partition, _)| topic_partition);
+            CallAnswer::Partitions(complete(asked, results.collect()))
+        }
+        Call::EndTransaction {
+            identity,
+            protocol,
+            end,
+        } => {
+            let request = EndTxnRequest {
+                transactional_id,
+                producer_id: identity.producer_id,
+                producer_epoch: identity.producer_epoch,
+                committed: *end == End::Commit,
+                ..Default::default()
+            };
+            let max = match protocol {
+                Protocol::One => END_TXN_ONE_MAX,
+                Protocol::Two => i16::MAX,
+            };
+            let version = connection.version_at_most::<EndTxnRequest>(max)?;
+            let response = connection.send(&request, version)?.await?;
+            let next = Identity {
+                producer_id: response.producer_id,
+                producer_epoch: response.producer_epoch,
+            };
+            let gave_one = response.error_code == ErrorCode::NONE && next.producer_id.0 >= 0;
+            CallAnswer::Code(response.error_code, gave_one.then_some(next))
+        }
+    })
+}
+
+fn offset_commit(
+    transactional_id: StrBytes,
+    identity: Identity,
+    group: &GroupMetadata,
+    offsets: &[(TopicPartition, OffsetAndMetadata)],
+) -> TxnOffsetCommitRequest {
+    let topics = by_topic(offsets.iter().map(|(tp, offset)| (tp, offset)));
+    TxnOffsetCommitRequest {
+        transactional_id,
+        group_id: StrBytes::from(&*group.group_id),
+        producer_id: identity.producer_id,
+        producer_epoch: identity.producer_epoch,
+        generation_id_or_member_epoch: group.generation_id,
+        member_id: StrBytes::from(&*group.member_id),
+        group_instance_id: group.group_instance_id.as_deref().map(StrBytes::from),
+        topics: topics
+            .map(|(name, partitions)| TxnOffsetCommitRequestTopic {
+                name,
+                partitions: partitions
+                    .into_iter()
+                    .map(
+                        |(topic_partition, offset)| TxnOffsetCommitRequestPartition {
+                            partition_index: topic_partition.partition,
+                            committed_offset: offset.offset,
+                            committed_leader_epoch: offset.leader_epoch.unwrap_or(-1),
+                            committed_metadata: Some(StrBytes::from(&*offset.metadata)),
+                            ..Default::default()
+                        },
+                    )
+                    .collect(),
+                ..Default::default()
+            })
+            .collect(),
+        ..Default::default()
+    }
+}
+
+/// Groups partitions by topic, in the order in which topics come first.
+fn by_topic<'p, V: Copy>(
+    partitions: impl Iterator<Item = (&'p TopicPartition, V)>,
+) -> impl Iterator<Item = (StrBytes, Vec<(&'p TopicPartition, V)>)> {
+    let mut topics: Vec<(StrBytes, Vec<(&'p TopicPartition, V)>)> = Vec::new();
+    for (topic_partition, value) in partitions {
+        match topics
+            .iter_mut()
+            .find(|(name, _)| **name == *topic_partition.topic)
+        {
+            Some((_, members)) => members.push((topic_partition, value)),
+            None => {
+                let name = StrBytes::from(&*topic_partition.topic);
+                topics.push((name, vec![(topic_partition, value)]));
+            }
+        }
+    }
+    topics.into_iter()
+}
+
+/// Adds the partitions that an answer leaves out, as not done.
+fn complete<'p>(
+    asked: impl Iterator<Item = &'p TopicPartition>,
+    mut answered: Vec<(TopicPartition, ErrorCode)>,
+) -> Vec<(TopicPartition, ErrorCode)> {
+    for topic_partition in asked {
+        if !answered.iter().any(|(known, _)| known == topic_partition) {
+            answered.push((topic_partition.clone(), ErrorCode::UNKNOWN_SERVER_ERROR));
+        }
+    }
+    answered
+}
+
+fn millis(duration: Duration) -> i32 {
+    i32::try_from(duration.as_millis()).unwrap_or(i32::MAX)
+}
