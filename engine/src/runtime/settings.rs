@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use thalweg_client::{ClientConfig, Spawner};
 
+use super::error::AppError;
 use crate::seams::{Clock, FolderStorage, Storage, SystemClock};
 
 /// What a crash may do to the output.
@@ -81,5 +82,33 @@ impl RunSettings {
             Some(storage) => storage.clone(),
             None => Arc::new(FolderStorage::new(self.state_dir.join(application_id))),
         }
+    }
+}
+
+impl RunSettings {
+    /// What is wrong with the settings themselves.
+    pub(crate) fn check(&self) -> Result<(), AppError> {
+        let wrong = |setting, problem: &str| {
+            Err(AppError::Setting {
+                setting,
+                problem: problem.to_owned(),
+            })
+        };
+        if self.workers == 0 {
+            return wrong("workers", "at least one worker is needed");
+        }
+        if self.commit_interval > Duration::from_secs(3600) {
+            return wrong(
+                "commit_interval",
+                "more than an hour is never what is meant",
+            );
+        }
+        if self.exactly_once() && self.transaction_timeout < Duration::from_secs(1) {
+            return wrong(
+                "transaction_timeout",
+                "less than a second aborts healthy transactions",
+            );
+        }
+        Ok(())
     }
 }

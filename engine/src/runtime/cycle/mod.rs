@@ -235,6 +235,11 @@ impl CommitCycle {
         self.settling.is_some()
     }
 
+    /// Whether the task is in the open generation.
+    pub(crate) fn is_open(&self, task: TaskId) -> bool {
+        self.open.tasks.contains(&task)
+    }
+
     /// Whether anything is processed that is not committed yet.
     pub(crate) fn is_clean(&self) -> bool {
         self.settling.is_none() && self.open.since.is_none()

@@ -20,13 +20,14 @@
 mod error;
 mod note;
 
-use thalweg_protocol::{Offset, PartitionId, Uuid};
+use thalweg_client::TopicPartition;
+use thalweg_protocol::{Offset, Uuid};
 
 use crate::assignor::TaskId;
 use crate::topology::{OnOutOfRange, StartFrom};
 
 pub(crate) use error::TakeoverError;
-pub(crate) use note::{InputNote, NOTE_BYTES_MAX, NoteError};
+pub(crate) use note::{InputNote, NOTE_BYTES_MAX, NoteError, name_hash};
 
 /// An input partition of the task.
 #[derive(Debug, Clone)]
@@ -77,18 +78,20 @@ pub(crate) enum TakeoverStep {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Start {
     At(Offset),
-    From(StartFrom),
+    /// At the first record with this timestamp or a later one; where there is none, at `else_at`.
+    AtTimestamp {
+        timestamp: i64,
+        else_at: Offset,
+    },
 }
 
 /// What a finished takeover says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TakenOver {
     /// In the order of the inputs.
-    pub(crate) starts: Vec<Start>,
+    pub(crate) starts: Vec<Offset>,
     /// The task's own part of the commit metadata.
     pub(crate) task_metadata: Option<String>,
-    /// Whether the changelogs hold anything: goes into the next note.
-    pub(crate) has_state: bool,
 }
 
 /// How far a changelog is read.
@@ -197,7 +200,7 @@ impl Takeover {
             .zip(&self.committed)
             .zip(inputs)
             .map(|((input, committed), range)| match committed {
-                None => Ok(Start::From(input.start_from)),
+                None => Ok(start_from(input.start_from, *range)),
                 Some((offset, _)) => self.start_in(input, *offset, *range),
             })
             .collect::<Result<_, _>>()?;
@@ -235,6 +238,26 @@ impl Takeover {
         if let Some(progress) = self.progress.get_mut(changelog) {
             progress.position = progress.position.max(position);
             progress.records += records;
+        }
+    }
+
+    /// The inputs that begin at a timestamp whose offset is still to be looked up.
+    pub(crate) fn timestamps(&self) -> impl Iterator<Item = (usize, i64)> {
+        self.starts
+            .iter()
+            .enumerate()
+            .filter_map(|(input, start)| match start {
+                Start::AtTimestamp { timestamp, .. } => Some((input, *timestamp)),
+                Start::At(_) => None,
+            })
+    }
+
+    /// The offset of an input's timestamp; `None` where no record is that late.
+    pub(crate) fn handle_timestamp(&mut self, input: usize, offset: Option<Offset>) {
+        if let Some(start) = self.starts.get_mut(input) {
+            if let Start::AtTimestamp { else_at, .. } = *start {
+                *start = Start::At(offset.unwrap_or(else_at));
+            }
         }
     }
 
@@ -283,10 +306,34 @@ impl Takeover {
             });
         }
         Ok(TakenOver {
-            starts: self.starts.clone(),
+            starts: self
+                .starts
+                .iter()
+                .map(|start| match start {
+                    Start::At(offset) => *offset,
+                    Start::AtTimestamp { else_at, .. } => *else_at,
+                })
+                .collect(),
             task_metadata: self.task_metadata.clone(),
-            has_state: records > 0,
         })
+    }
+
+    /// The partitions of the inputs, in their order.
+    pub(crate) fn input_partitions(&self) -> Vec<TopicPartition> {
+        let partition = self.task.partition;
+        self.inputs
+            .iter()
+            .map(|i| TopicPartition::new(i.topic.as_str(), partition))
+            .collect()
+    }
+
+    /// The partitions of the changelogs, in their order.
+    pub(crate) fn changelog_partitions(&self) -> Vec<TopicPartition> {
+        let partition = self.task.partition;
+        self.changelogs
+            .iter()
+            .map(|c| TopicPartition::new(c.topic.as_str(), partition))
+            .collect()
     }
 
     /// The changelogs, in their order.
@@ -316,8 +363,8 @@ impl Takeover {
                 log_start_offset: range.log_start_offset,
                 end_offset: range.end_offset,
             }),
-            OnOutOfRange::Earliest => Ok(Start::From(StartFrom::Earliest)),
-            OnOutOfRange::Latest => Ok(Start::From(StartFrom::Latest)),
+            OnOutOfRange::Earliest => Ok(start_from(StartFrom::Earliest, range)),
+            OnOutOfRange::Latest => Ok(start_from(StartFrom::Latest, range)),
         }
     }
 
@@ -382,9 +429,15 @@ impl Takeover {
     }
 }
 
-/// A partition, for messages.
-pub(crate) fn partition_name(topic: &str, partition: PartitionId) -> String {
-    format!("{topic}-{partition}")
+fn start_from(start_from: StartFrom, range: OffsetRange) -> Start {
+    match start_from {
+        StartFrom::Earliest => Start::At(range.log_start_offset),
+        StartFrom::Latest => Start::At(range.end_offset),
+        StartFrom::Timestamp(timestamp) => Start::AtTimestamp {
+            timestamp,
+            else_at: range.end_offset,
+        },
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! Goal: E3's order, and the rows of the failure table about offsets, changelogs and topics that
 //! do not belong together. Method: the machine is driven by hand with what a cluster would answer.
 
+use thalweg_protocol::PartitionId;
+
 use super::*;
 use crate::task::SubTopologyId;
 
@@ -81,9 +83,8 @@ fn e3_first_the_stable_offsets_then_the_ends_then_the_changelog_by_position() {
     takeover.handle_progress(0, Offset(30), 0);
     assert_eq!(takeover.poll(), TakeoverStep::Finish);
     let taken = takeover.finish().unwrap();
-    assert_eq!(taken.starts, [Start::At(Offset(50))]);
+    assert_eq!(taken.starts, [Offset(50)]);
     assert_eq!(taken.task_metadata.as_deref(), Some("task's part"));
-    assert!(taken.has_state);
 }
 
 #[test]
@@ -94,7 +95,7 @@ fn a_task_that_never_ran_begins_where_the_source_says() {
         .handle_ranges(&[range(5, 90)], &[range(0, 0)])
         .unwrap();
     let taken = takeover.finish().unwrap();
-    assert_eq!(taken.starts, [Start::From(StartFrom::Earliest)]);
+    assert_eq!(taken.starts, [Offset(5)]);
     assert_eq!(taken.task_metadata, None);
 }
 
@@ -117,7 +118,7 @@ fn only_aborted_records_in_the_changelog_are_no_state() {
         .handle_ranges(&[range(0, 90)], &[range(0, 7)])
         .unwrap();
     takeover.handle_progress(0, Offset(7), 0);
-    assert!(!takeover.finish().unwrap().has_state);
+    takeover.finish().unwrap();
 }
 
 #[test]
@@ -200,10 +201,7 @@ fn a_committed_offset_out_of_range_stops_or_follows_the_policy() {
             .handle_offsets(committed(offset, &note(false)))
             .unwrap();
         takeover.handle_ranges(&[range], &[]).unwrap();
-        assert_eq!(
-            takeover.finish().unwrap().starts,
-            [Start::From(StartFrom::Latest)]
-        );
+        assert_eq!(takeover.finish().unwrap().starts, [range.end_offset]);
     }
 }
 
@@ -215,10 +213,7 @@ fn an_offset_at_either_end_is_in_range() {
             .handle_offsets(committed(offset, &note(false)))
             .unwrap();
         takeover.handle_ranges(&[range(20, 90)], &[]).unwrap();
-        assert_eq!(
-            takeover.finish().unwrap().starts,
-            [Start::At(Offset(offset))]
-        );
+        assert_eq!(takeover.finish().unwrap().starts, [Offset(offset)]);
     }
 }
 
@@ -272,4 +267,21 @@ fn offsets_committed_by_something_else_stop() {
         matches!(error, TakeoverError::ForeignOffsets { .. }),
         "{error}"
     );
+}
+
+#[test]
+fn a_start_at_a_timestamp_is_looked_up_and_else_is_the_end() {
+    for (found, expected) in [(Some(Offset(33)), Offset(33)), (None, Offset(90))] {
+        let late = TakenInput {
+            start_from: StartFrom::Timestamp(1_700),
+            ..input()
+        };
+        let mut takeover = takeover_of(true, late, vec![]);
+        takeover.handle_offsets(vec![None]).unwrap();
+        takeover.handle_ranges(&[range(0, 90)], &[]).unwrap();
+        assert_eq!(takeover.timestamps().collect::<Vec<_>>(), [(0, 1_700)]);
+        takeover.handle_timestamp(0, found);
+        assert_eq!(takeover.timestamps().count(), 0);
+        assert_eq!(takeover.finish().unwrap().starts, [expected]);
+    }
 }

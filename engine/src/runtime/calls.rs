@@ -1,0 +1,151 @@
+//! What the runtime asks the cluster for beside records: offsets, ranges, purges, culprits.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use thalweg_client::{
+    Admin, CallError, Disposition, GroupMetadata, IsolationLevel, OffsetAndMetadata, OffsetSpec,
+    TopicPartition,
+};
+use thalweg_protocol::{ErrorCode, Offset};
+
+use super::cycle::TransactFault;
+use super::takeover::{CommittedInput, OffsetRange};
+
+/// Questions to the cluster on behalf of one group. Cloned into background tasks.
+#[derive(Debug, Clone)]
+pub(crate) struct Calls {
+    admin: Admin,
+    group_id: Arc<str>,
+}
+
+impl Calls {
+    pub(crate) fn new(admin: Admin, group_id: Arc<str>) -> Self {
+        Self { admin, group_id }
+    }
+
+    pub(crate) fn group_id(&self) -> &str {
+        &self.group_id
+    }
+
+    pub(crate) fn admin(&self) -> &Admin {
+        &self.admin
+    }
+
+    /// The committed offsets of the group, stable ones only: while a transaction that holds any of
+    /// them is undecided, this waits (E3). In the order of `partitions`.
+    pub(crate) async fn stable_offsets(
+        &self,
+        partitions: &[TopicPartition],
+    ) -> Result<Vec<Option<CommittedInput>>, CallError> {
+        let mut committed = self
+            .admin
+            .committed_offsets(&self.group_id, partitions, true)
+            .await?;
+        Ok(partitions
+            .iter()
+            .map(|partition| {
+                let found = committed.remove(partition)?;
+                Some(CommittedInput {
+                    offset: found.offset,
+                    metadata: found.metadata.to_string(),
+                })
+            })
+            .collect())
+    }
+
+    /// Commits offsets outside of a transaction, as a member of the group.
+    pub(crate) async fn commit_offsets(
+        &self,
+        offsets: &[(TopicPartition, OffsetAndMetadata)],
+        group: &GroupMetadata,
+    ) -> Result<(), TransactFault> {
+        let Err(error) = self.admin.commit_offsets(group, offsets).await else {
+            return Ok(());
+        };
+        Err(match error.code() {
+            Some(
+                ErrorCode::ILLEGAL_GENERATION
+                | ErrorCode::REBALANCE_IN_PROGRESS
+                | ErrorCode::STALE_MEMBER_EPOCH,
+            ) => TransactFault::StaleGeneration {
+                used: group.generation_id,
+            },
+            Some(ErrorCode::UNKNOWN_MEMBER_ID | ErrorCode::FENCED_INSTANCE_ID) => {
+                TransactFault::NotMember(error.to_string())
+            }
+            _ if error.disposition() == Disposition::Fatal => {
+                TransactFault::Fatal(error.to_string())
+            }
+            _ => TransactFault::EndUnknown(error.to_string()),
+        })
+    }
+
+    /// Takes members of processes that are gone out of the group.
+    pub(crate) async fn leave_group(&self, member_ids: &[String]) -> Result<(), CallError> {
+        self.admin.remove_members(&self.group_id, member_ids).await
+    }
+
+    /// Where partitions begin and end, the records of open transactions included. In their order.
+    pub(crate) async fn ranges(
+        &self,
+        partitions: &[TopicPartition],
+    ) -> Result<Vec<OffsetRange>, CallError> {
+        let begins = self.offsets(partitions, OffsetSpec::Earliest).await?;
+        let ends = self.offsets(partitions, OffsetSpec::Latest).await?;
+        let of = |offsets: &BTreeMap<TopicPartition, Option<Offset>>, partition| {
+            offsets
+                .get(partition)
+                .copied()
+                .flatten()
+                .unwrap_or(Offset(0))
+        };
+        Ok(partitions
+            .iter()
+            .map(|partition| OffsetRange {
+                log_start_offset: of(&begins, partition),
+                end_offset: of(&ends, partition),
+            })
+            .collect())
+    }
+
+    /// The ends of partitions, the records of open transactions included.
+    pub(crate) async fn ends(
+        &self,
+        partitions: &[TopicPartition],
+    ) -> Result<BTreeMap<TopicPartition, Offset>, CallError> {
+        let ends = self.offsets(partitions, OffsetSpec::Latest).await?;
+        Ok(ends
+            .into_iter()
+            .map(|(partition, end)| (partition, end.unwrap_or(Offset(0))))
+            .collect())
+    }
+
+    /// The offset of the first record with this timestamp or a later one.
+    pub(crate) async fn offset_at(
+        &self,
+        partition: &TopicPartition,
+        timestamp: i64,
+    ) -> Result<Option<Offset>, CallError> {
+        let one = std::slice::from_ref(partition);
+        let found = self.offsets(one, OffsetSpec::Timestamp(timestamp)).await?;
+        Ok(found.get(partition).copied().flatten())
+    }
+
+    async fn offsets(
+        &self,
+        partitions: &[TopicPartition],
+        spec: OffsetSpec,
+    ) -> Result<BTreeMap<TopicPartition, Option<Offset>>, CallError> {
+        let asked = partitions.iter().map(|partition| (partition.clone(), spec));
+        let listed = self
+            .admin
+            .list_offsets(asked, IsolationLevel::ReadUncommitted)
+            .await
+            .all()?;
+        Ok(listed
+            .into_iter()
+            .map(|(partition, found)| (partition, found.offset))
+            .collect())
+    }
+}

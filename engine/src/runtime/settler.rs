@@ -1,0 +1,386 @@
+//! Carries transactions out: the task beside a worker that owns its producer.
+//!
+//! It runs in the background, so that a worker inside of user code does not leave a transaction
+//! open and idle. It decides nothing: the worker's [`CommitCycle`](super::cycle::CommitCycle) says
+//! which step is next, this does it and tells what came of it.
+
+use std::sync::Arc;
+
+use thalweg_client::{
+    CommitError, Disposition, GroupMetadata, OffsetAndMetadata, Producer, SendError, Spawner,
+    TopicPartition, Transaction, TransactionError, TransactionOutcome, TransactionalProducer,
+};
+use tokio::sync::mpsc;
+
+use super::calls::Calls;
+use super::cycle::{TransactFault, Verdict};
+use super::slot::SealedOffset;
+use super::verdict::{InDoubt, verdict};
+use crate::assignor::TaskId;
+use crate::task::ReadyBatch;
+
+/// What a generation consists of, once it is sealed.
+#[derive(Debug, Default)]
+pub(crate) struct Sealed {
+    pub(crate) batches: Vec<ReadyBatch>,
+    pub(crate) offsets: Vec<SealedOffset>,
+}
+
+/// One task of a transaction in doubt.
+#[derive(Debug, Clone)]
+pub(crate) struct Doubt {
+    pub(crate) task: TaskId,
+    /// Any input of the task: all carry the same sequence number.
+    pub(crate) partition: TopicPartition,
+    pub(crate) sealed_sequence: u64,
+}
+
+/// What the settler is told to do.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Transact(Sealed, GroupMetadata),
+    ResendOffsets(GroupMetadata),
+    Abort,
+    Reinitialise,
+    AskSequences(Vec<Doubt>),
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(crate) enum Settlement {
+    Transacted(Result<(), TransactFault>),
+    Aborted(Result<(), TransactFault>),
+    Reinitialised(Result<(), TransactFault>),
+    Verdict(Verdict),
+}
+
+/// The worker's end.
+#[derive(Debug)]
+pub(crate) struct Settler {
+    commands: mpsc::Sender<Command>,
+    settlements: mpsc::Receiver<Settlement>,
+    busy: bool,
+}
+
+/// What a worker produces with.
+#[derive(Debug)]
+pub(crate) enum WorkerProducer {
+    ExactlyOnce(Box<TransactionalProducer>),
+    AtLeastOnce(Box<Producer>),
+}
+
+impl Settler {
+    /// Starts the background task.
+    pub(crate) fn start(producer: WorkerProducer, calls: Calls, spawner: &dyn Spawner) -> Self {
+        // One step is under way at a time, so nothing ever waits here.
+        let (commands, receive_commands) = mpsc::channel(2);
+        let (send_settlements, settlements) = mpsc::channel(2);
+        let side = Side {
+            calls,
+            commands: receive_commands,
+            settlements: send_settlements,
+        };
+        spawner.spawn(
+            "thalweg settler",
+            match producer {
+                WorkerProducer::ExactlyOnce(producer) => Box::pin(exactly_once(*producer, side)),
+                WorkerProducer::AtLeastOnce(producer) => Box::pin(at_least_once(*producer, side)),
+            },
+        );
+        Self {
+            commands,
+            settlements,
+            busy: false,
+        }
+    }
+
+    /// Whether a step is under way.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.busy
+    }
+
+    /// Begins a step. The one before is over.
+    pub(crate) fn begin(&mut self, command: Command) {
+        debug_assert!(!self.busy, "one step at a time");
+        self.busy = true;
+        // Fails when the background task is gone; `settlement` then says so.
+        let _ = self.commands.try_send(command);
+    }
+
+    /// Waits for what came of the step. `None` when the background task is gone: the runtime it ran
+    /// on was shut down. Cancel-safe.
+    pub(crate) async fn settlement(&mut self) -> Option<Settlement> {
+        let settlement = self.settlements.recv().await;
+        self.busy = false;
+        settlement
+    }
+}
+
+/// The background task's end.
+struct Side {
+    calls: Calls,
+    commands: mpsc::Receiver<Command>,
+    settlements: mpsc::Sender<Settlement>,
+}
+
+impl Side {
+    /// False when the worker is gone.
+    async fn tell(&self, settlement: Settlement) -> bool {
+        self.settlements.send(settlement).await.is_ok()
+    }
+
+    async fn ask_sequences(&self, doubts: Vec<Doubt>) -> Verdict {
+        let partitions: Vec<TopicPartition> =
+            doubts.iter().map(|doubt| doubt.partition.clone()).collect();
+        match self.calls.stable_offsets(&partitions).await {
+            Ok(committed) => {
+                let tasks: Vec<InDoubt> = doubts
+                    .into_iter()
+                    .zip(committed)
+                    .map(|(doubt, committed)| InDoubt {
+                        task: doubt.task,
+                        sealed_sequence: doubt.sealed_sequence,
+                        committed: committed.map(|committed| committed.metadata),
+                    })
+                    .collect();
+                verdict(&tasks)
+            }
+            Err(error) if error.disposition() == Disposition::Fatal => {
+                Verdict::Fatal(format!("reading the committed offsets: {error}"))
+            }
+            Err(error) => Verdict::Unreadable(error.to_string()),
+        }
+    }
+}
+
+async fn exactly_once(mut producer: TransactionalProducer, mut side: Side) {
+    while let Some(command) = side.commands.recv().await {
+        let settlement = match command {
+            Command::Transact(sealed, group) => {
+                match transact(&mut producer, sealed, group, &mut side).await {
+                    Some(settlement) => settlement,
+                    None => return,
+                }
+            }
+            // There is no transaction any more: what failed has aborted it.
+            Command::Abort => Settlement::Aborted(Ok(())),
+            Command::ResendOffsets(_) => Settlement::Transacted(Err(TransactFault::Abort(
+                "the transaction was ended before its offsets could be sent again".to_owned(),
+            ))),
+            Command::Reinitialise => {
+                Settlement::Reinitialised(producer.reinitialise().await.map_err(fault))
+            }
+            Command::AskSequences(doubts) => Settlement::Verdict(side.ask_sequences(doubts).await),
+        };
+        if !side.tell(settlement).await {
+            return;
+        }
+    }
+}
+
+/// One transaction, from its first record to its end. `None` when the worker is gone.
+async fn transact(
+    producer: &mut TransactionalProducer,
+    sealed: Sealed,
+    group: GroupMetadata,
+    side: &mut Side,
+) -> Option<Settlement> {
+    let offsets = offsets_of(sealed.offsets);
+    let mut transaction = producer.begin();
+    for ready in sealed.batches {
+        if let Err(error) = send(&mut transaction, ready).await {
+            return Some(abandon(transaction, send_fault(&error)).await);
+        }
+    }
+    let mut group = group;
+    loop {
+        let refused = match transaction.send_offsets(&offsets, &group).await {
+            Ok(()) => break,
+            Err(error) => error,
+        };
+        if refused.disposition() != Disposition::Rejoin {
+            return Some(abandon(transaction, fault(refused)).await);
+        }
+        // E5: the transaction stays open while the worker finds out whether the group has merely
+        // moved on to a generation in which it still owns the same.
+        let stale = refused_member(&refused, group.generation_id);
+        if !side.tell(Settlement::Transacted(Err(stale))).await {
+            let _ = transaction.abort().await;
+            return None;
+        }
+        match side.commands.recv().await {
+            Some(Command::ResendOffsets(newest)) => group = newest,
+            Some(_) => {
+                let aborted = transaction.abort().await;
+                return Some(Settlement::Aborted(aborted.map_err(commit_fault)));
+            }
+            None => {
+                let _ = transaction.abort().await;
+                return None;
+            }
+        }
+    }
+    Some(Settlement::Transacted(
+        transaction.commit().await.map_err(commit_fault),
+    ))
+}
+
+async fn send(transaction: &mut Transaction<'_>, ready: ReadyBatch) -> Result<(), SendError> {
+    let ReadyBatch {
+        topic,
+        partition,
+        mut batch,
+    } = ready;
+    let to = TopicPartition { topic, partition };
+    loop {
+        match transaction.try_send_batch(&to, batch) {
+            Ok(_) => return Ok(()),
+            Err(unsent) if matches!(unsent.error(), SendError::Full { .. }) => {
+                batch = unsent.into_batch();
+                transaction.producer().ready(batch.encoded_len()).await;
+            }
+            Err(unsent) => return Err(unsent.error().clone()),
+        }
+    }
+}
+
+/// Ends a transaction that cannot be committed. What is wrong with it comes first, unless the abort
+/// went wrong in a worse way.
+async fn abandon(transaction: Transaction<'_>, first: TransactFault) -> Settlement {
+    let fault = match (transaction.abort().await.map_err(commit_fault), first) {
+        (_, fatal @ TransactFault::Fatal(_)) => fatal,
+        (Ok(()), first) => first,
+        // Not committed for sure, so only the producer has to be made sound.
+        (Err(TransactFault::EndUnknown(reason)), _) => TransactFault::ProduceUnknown(reason),
+        (Err(worse), _) => worse,
+    };
+    Settlement::Transacted(Err(fault))
+}
+
+async fn at_least_once(mut producer: Producer, mut side: Side) {
+    while let Some(command) = side.commands.recv().await {
+        let settlement = match command {
+            Command::Transact(sealed, group) => {
+                let sent = send_and_flush(&mut producer, sealed.batches).await;
+                match sent {
+                    Ok(()) => {
+                        let offsets = offsets_of(sealed.offsets);
+                        let committed = side.calls.commit_offsets(&offsets, &group).await;
+                        Settlement::Transacted(committed)
+                    }
+                    Err(fault) => Settlement::Transacted(Err(fault)),
+                }
+            }
+            Command::AskSequences(doubts) => Settlement::Verdict(side.ask_sequences(doubts).await),
+            Command::ResendOffsets(_) => Settlement::Transacted(Err(TransactFault::Abort(
+                "the group has another generation".to_owned(),
+            ))),
+            Command::Abort => Settlement::Aborted(Ok(())),
+            Command::Reinitialise => Settlement::Reinitialised(Ok(())),
+        };
+        if !side.tell(settlement).await {
+            return;
+        }
+    }
+}
+
+async fn send_and_flush(
+    producer: &mut Producer,
+    batches: Vec<ReadyBatch>,
+) -> Result<(), TransactFault> {
+    for ReadyBatch {
+        topic,
+        partition,
+        mut batch,
+    } in batches
+    {
+        let to = TopicPartition { topic, partition };
+        loop {
+            match producer.try_send_batch(&to, batch) {
+                Ok(_) => break,
+                Err(unsent) if matches!(unsent.error(), SendError::Full { .. }) => {
+                    batch = unsent.into_batch();
+                    producer.ready(batch.encoded_len()).await;
+                }
+                Err(unsent) => return Err(send_fault(unsent.error())),
+            }
+        }
+    }
+    producer
+        .flush()
+        .await
+        .map_err(|error| match error.disposition() {
+            Disposition::Fatal => TransactFault::Fatal(error.to_string()),
+            _ => TransactFault::Abort(error.to_string()),
+        })
+}
+
+fn offsets_of(sealed: Vec<SealedOffset>) -> Vec<(TopicPartition, OffsetAndMetadata)> {
+    sealed
+        .into_iter()
+        .map(|sealed| {
+            let metadata: Arc<str> = sealed.metadata.into();
+            let offset = OffsetAndMetadata {
+                metadata,
+                ..OffsetAndMetadata::new(sealed.offset)
+            };
+            (sealed.partition, offset)
+        })
+        .collect()
+}
+
+fn send_fault(error: &SendError) -> TransactFault {
+    match error.disposition() {
+        Disposition::Fatal => TransactFault::Fatal(error.to_string()),
+        Disposition::Reinitialise => TransactFault::Fenced {
+            ending: false,
+            reason: error.to_string(),
+        },
+        _ => TransactFault::Abort(error.to_string()),
+    }
+}
+
+/// What went wrong before the end of a transaction.
+fn fault(error: TransactionError) -> TransactFault {
+    let reason = error.to_string();
+    match (&error, error.disposition()) {
+        (TransactionError::Fenced { .. }, _) => TransactFault::Fenced {
+            ending: false,
+            reason,
+        },
+        (_, Disposition::Fatal) => TransactFault::Fatal(reason),
+        (_, Disposition::Reinitialise) => TransactFault::ProduceUnknown(reason),
+        (_, Disposition::Rejoin) => TransactFault::NotMember(reason),
+        (_, _) => TransactFault::Abort(reason),
+    }
+}
+
+/// What went wrong at the end of one.
+fn commit_fault(error: CommitError) -> TransactFault {
+    match error.outcome() {
+        TransactionOutcome::Unknown => match error.disposition() {
+            Disposition::Fatal => TransactFault::Fatal(error.to_string()),
+            _ => TransactFault::EndUnknown(error.to_string()),
+        },
+        TransactionOutcome::Aborted => fault(error.cause().clone()),
+    }
+}
+
+fn refused_member(error: &TransactionError, used: i32) -> TransactFault {
+    match error {
+        TransactionError::OffsetsRefused { code, .. } if is_stale(*code) => {
+            TransactFault::StaleGeneration { used }
+        }
+        error => TransactFault::NotMember(error.to_string()),
+    }
+}
+
+fn is_stale(code: thalweg_protocol::ErrorCode) -> bool {
+    use thalweg_protocol::ErrorCode;
+    matches!(
+        code,
+        ErrorCode::ILLEGAL_GENERATION
+            | ErrorCode::STALE_MEMBER_EPOCH
+            | ErrorCode::REBALANCE_IN_PROGRESS
+    )
+}
