@@ -3,7 +3,6 @@
 //! This library holds what several of them share.
 
 pub mod json;
-pub mod messages;
 pub mod record_vectors;
 pub mod recovery;
 pub mod vectors;

@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use serde_json::Value;
 use thalweg_protocol::messages::ResponseHeader;
+use thalweg_protocol::reflect::{AnyMessage, Codec};
 use thalweg_protocol::{Decoder, Message, decode_request_header};
 use thalweg_tests::json::to_json;
-use thalweg_tests::messages::{AnyMessage, Codec};
 use thalweg_tests::vectors::{from_hex, to_hex};
 
 use crate::messages::{codec, encode_header, expect, number, text};

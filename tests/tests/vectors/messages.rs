@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use serde_json::Value;
 use thalweg_protocol::messages::RequestHeader;
+use thalweg_protocol::reflect::{AnyMessage, Codec, Kind};
 use thalweg_protocol::{Decoder, FrameSplitter, Message, NextFrame, decode_request_header};
 use thalweg_tests::json::{set_from_json, to_json};
-use thalweg_tests::messages::{AnyMessage, Codec, Kind};
 use thalweg_tests::vectors::{from_hex, to_hex};
 
 use crate::tally::Outcome;

@@ -4,9 +4,10 @@ use std::any::Any;
 use std::fmt::Debug;
 
 use bytes::Bytes;
-use thalweg_protocol::messages::*;
-use thalweg_protocol::reflect::Reflect;
-use thalweg_protocol::{
+
+use super::Reflect;
+use crate::messages::*;
+use crate::{
     ApiKey, DecodeError, Decoder, EncodeError, EncodedFrame, Message, Request, decode_response,
     encode_request, encode_response,
 };
@@ -83,7 +84,7 @@ pub struct Codec {
 impl Codec {
     /// The codec of the message with this name.
     pub fn named(name: &str) -> Option<&'static Self> {
-        ALL.iter().find(|codec| codec.name == name)
+        CODECS.iter().find(|codec| codec.name == name)
     }
 
     const fn of<M: Message + Reflect + Debug + PartialEq + Any>(kind: Kind) -> Self {
@@ -131,8 +132,8 @@ impl Codec {
 
 macro_rules! codecs {
     (requests: $($request:ident),*; data: $($data:ident),*;) => {
-        /// All messages.
-        pub const ALL: &[Codec] = &[
+        /// Every message that is defined.
+        pub const CODECS: &[Codec] = &[
             $(Codec::request::<$request>(), Codec::response::<$request>(),)*
             $(Codec::of::<$data>(Kind::Data),)*
         ];

@@ -2,10 +2,14 @@
 //!
 //! Behind the feature `reflect`, which only tests turn on.
 
+mod codecs;
+
 use bytes::Bytes;
 
 use crate::tags::UnknownTags;
 use crate::{BrokerId, ErrorCode, Offset, PartitionId, ProducerId, StrBytes, Uuid};
+
+pub use codecs::{AnyMessage, CODECS, Codec, Kind};
 
 /// A structure whose fields can be walked. Derived with the codec.
 pub trait Reflect {
