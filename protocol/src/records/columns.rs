@@ -1,7 +1,5 @@
 //! The records of one batch as columns: where the engine's vectors begin.
 
-use crate::Offset;
-
 use super::batch::{RecordBatch, TimestampType};
 use super::compression::{Compression, Decompressor};
 use super::error::{RecordError, RecordFault};
@@ -25,29 +23,50 @@ impl Span {
     };
 }
 
-/// Room for the records of one batch, used again and again: five vectors (offset, timestamp, key,
-/// value and headers) and a buffer for what was compressed. Once warm it decodes without allocating.
+/// Room for the records of one batch, used again and again: a vector of the records' offsets,
+/// timestamps and the places of their keys, values and headers, and a buffer for what was compressed. Once warm it decodes without allocating.
 ///
-/// It keeps the room of the largest batch it has seen: 36 bytes per record, and the decompressed
+/// It keeps the room of the largest batch it has seen: 32 bytes per record, and the decompressed
 /// bytes of a compressed batch. A record takes at least 7 bytes, and the number that a header claims
 /// is checked against the bytes there are, so that a batch of n bytes (decompressed) never makes it
-/// allocate more than 7 × n, whatever the batch says.
+/// allocate more than 5 × n, whatever the batch says.
 #[derive(Debug, Default)]
 pub struct Columns {
     pub(super) scratch: Scratch,
-    pub(super) vectors: Vectors,
+    pub(super) slots: Slots,
 }
 
-/// The five vectors. They keep the length of the largest batch, so that a batch can be written over
-/// the one before it without clearing; how much of them is valid is told by `len`.
+/// Where the parts of a record lie, and its offset relative to the batch's.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Slot {
+    pub(super) timestamp: i64,
+    pub(super) offset_delta: i32,
+    pub(super) key: Span,
+    pub(super) value: Span,
+    /// Where the header count lies, or [`NO_HEADERS`].
+    pub(super) headers: u32,
+}
+
+/// No header count lies at the very front.
+pub(super) const NO_HEADERS: u32 = 0;
+
+impl Slot {
+    /// The first record's, with nothing in it.
+    pub(super) const EMPTY: Self = Self {
+        timestamp: -1,
+        offset_delta: 0,
+        key: Span::NULL,
+        value: Span::NULL,
+        headers: NO_HEADERS,
+    };
+}
+
+/// The records' slots. The vector keeps the length of the largest batch, so that a batch can be
+/// written over the one before it without clearing; how much of it is valid is told by `len`.
 #[derive(Debug, Default)]
-pub(super) struct Vectors {
-    pub(super) len: usize,
-    pub(super) offset_deltas: Vec<i32>,
-    pub(super) timestamps: Vec<i64>,
-    pub(super) keys: Vec<Span>,
-    pub(super) values: Vec<Span>,
-    pub(super) headers: Vec<Span>,
+pub(super) struct Slots {
+    len: usize,
+    all: Vec<Slot>,
 }
 
 impl Columns {
@@ -70,11 +89,11 @@ impl Columns {
     ) -> Result<Rows<'b>, RecordError> {
         batch.verify_crc()?;
         let compression = batch.compression()?;
-        let Self { scratch, vectors } = self;
+        let Self { scratch, slots } = self;
         if batch.magic() < 2 {
             let (bytes, first_offset) =
-                legacy::decode(batch, compression, decompressor, scratch, vectors)?;
-            return Ok(Rows::new(bytes, first_offset, vectors));
+                legacy::decode(batch, compression, decompressor, scratch, slots)?;
+            return Ok(Rows::new(bytes, first_offset, slots));
         }
 
         let mut bytes = batch.records();
@@ -88,16 +107,12 @@ impl Columns {
                     source,
                 })?;
         }
-        decode_v2(batch, bytes, vectors)?;
-        Ok(Rows::new(bytes, batch.base_offset(), vectors))
+        decode_v2(batch, bytes, slots)?;
+        Ok(Rows::new(bytes, batch.base_offset(), slots))
     }
 }
 
-fn decode_v2(
-    batch: &RecordBatch<'_>,
-    bytes: &[u8],
-    vectors: &mut Vectors,
-) -> Result<(), RecordError> {
+fn decode_v2(batch: &RecordBatch<'_>, bytes: &[u8], slots: &mut Slots) -> Result<(), RecordError> {
     let base_offset = batch.base_offset();
     let count = batch
         .record_count()
@@ -107,7 +122,7 @@ fn decode_v2(
             count: batch.claimed_count(),
             bytes: bytes.len(),
         })?;
-    vectors.resize(count);
+    let valid = slots.resize(count);
     let log_append_time = batch.timestamp_type() == TimestampType::LogAppendTime;
     let bases = v2::Bases {
         // The deltas of a batch stamped by the broker mean nothing, so they cannot overflow either.
@@ -118,13 +133,12 @@ fn decode_v2(
         },
         last_offset_delta: (batch.last_offset().0 - base_offset.0) as i32,
     };
-    let end = v2::decode_records(bytes, bases, vectors).map_err(|(index, fault)| {
-        RecordError::Record {
+    let end =
+        v2::decode_records(bytes, bases, valid).map_err(|(index, fault)| RecordError::Record {
             base_offset,
             index,
             fault,
-        }
-    })?;
+        })?;
     if end != bytes.len() {
         return Err(RecordError::TrailingBytes {
             base_offset,
@@ -132,22 +146,25 @@ fn decode_v2(
         });
     }
     if log_append_time {
-        vectors.stamp(batch.max_timestamp());
+        slots.stamp(batch.max_timestamp());
     }
     Ok(())
 }
 
-impl Vectors {
-    /// Makes room for `len` records and makes that the valid length.
-    pub(super) fn resize(&mut self, len: usize) {
+impl Slots {
+    /// The valid ones.
+    pub(super) fn valid(&self) -> &[Slot] {
+        self.all.get(..self.len).unwrap_or_default()
+    }
+
+    /// Makes `len` slots valid, to be written over.
+    pub(super) fn resize(&mut self, len: usize) -> &mut [Slot] {
         self.len = len;
-        if len > self.offset_deltas.len() {
-            grow(&mut self.offset_deltas, len, 0);
-            grow(&mut self.timestamps, len, 0);
-            grow(&mut self.keys, len, Span::NULL);
-            grow(&mut self.values, len, Span::NULL);
-            grow(&mut self.headers, len, Span::NULL);
+        if len > self.all.len() {
+            self.all.reserve_exact(len - self.all.len());
+            self.all.resize(len, Slot::EMPTY);
         }
+        self.all.get_mut(..len).unwrap_or_default()
     }
 
     /// Forgets all records, for pushing new ones.
@@ -158,54 +175,33 @@ impl Vectors {
     /// Adds one record, for the old formats where nobody says how many there will be.
     ///
     /// # Errors
-    /// Where the offset is not after the one before, or too far from the first.
-    pub(super) fn push(&mut self, row: Row, first_offset: Offset) -> Result<(), RecordFault> {
-        let delta = row
-            .offset
-            .checked_sub(first_offset.0)
-            .and_then(|d| i32::try_from(d).ok());
-        let delta = delta.ok_or(RecordFault::Offset)?;
-        let before = self
-            .len
-            .checked_sub(1)
-            .and_then(|last| self.offset_deltas.get(last));
-        if before.is_some_and(|&before| before >= delta) {
+    /// Where the offset is not after the one before.
+    pub(super) fn push(&mut self, slot: Slot) -> Result<(), RecordFault> {
+        if self
+            .valid()
+            .last()
+            .is_some_and(|before| before.offset_delta >= slot.offset_delta)
+        {
             return Err(RecordFault::Offset);
         }
-        set(&mut self.offset_deltas, self.len, delta);
-        set(&mut self.timestamps, self.len, row.timestamp);
-        set(&mut self.keys, self.len, row.key);
-        set(&mut self.values, self.len, row.value);
-        set(&mut self.headers, self.len, Span::NULL);
+        match self.all.get_mut(self.len) {
+            Some(place) => *place = slot,
+            None => self.all.push(slot),
+        }
         self.len += 1;
         Ok(())
     }
 
+    /// How many are valid.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
     /// Gives all records the same timestamp.
     pub(super) fn stamp(&mut self, timestamp: i64) {
-        self.timestamps
+        self.all
             .iter_mut()
             .take(self.len)
-            .for_each(|slot| *slot = timestamp);
-    }
-}
-
-/// One record of the old formats.
-pub(super) struct Row {
-    pub(super) offset: i64,
-    pub(super) timestamp: i64,
-    pub(super) key: Span,
-    pub(super) value: Span,
-}
-
-fn grow<T: Copy>(vector: &mut Vec<T>, len: usize, fill: T) {
-    vector.reserve_exact(len - vector.len());
-    vector.resize(len, fill);
-}
-
-fn set<T: Copy>(vector: &mut Vec<T>, index: usize, value: T) {
-    match vector.get_mut(index) {
-        Some(slot) => *slot = value,
-        None => vector.push(value),
+            .for_each(|slot| slot.timestamp = timestamp);
     }
 }

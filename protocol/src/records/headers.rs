@@ -9,14 +9,13 @@ use super::varint::{read_varint, varint_len, write_varint};
 /// checked when the batch was decoded.
 #[derive(Clone, Copy, Default)]
 pub struct Headers<'b> {
-    /// What is left: whole headers.
+    /// Begins with the headers that are left, and goes on past them.
     rest: &'b [u8],
     count: usize,
 }
 
 impl<'b> Headers<'b> {
-    /// Over `bytes`, which begins with the count and has been through [`check_headers`], or is
-    /// empty.
+    /// Over the front of `bytes`: a count and that many headers, whose encoding has been checked.
     pub(super) fn new(bytes: &'b [u8]) -> Self {
         let mut position = 0;
         let count = read_varint(bytes, &mut position).unwrap_or(0);
@@ -69,7 +68,7 @@ impl std::fmt::Debug for Headers<'_> {
 /// Two sets of headers are equal if they have the same names and values in the same order.
 impl PartialEq for Headers<'_> {
     fn eq(&self, other: &Self) -> bool {
-        self.rest == other.rest || Iterator::eq(*self, *other)
+        Iterator::eq(*self, *other)
     }
 }
 

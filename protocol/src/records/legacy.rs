@@ -9,7 +9,7 @@ use bytes::Buf;
 use crate::Offset;
 
 use super::batch::{CODEC_MASK, LENGTH_END, LENGTH_MIN, RecordBatch, TimestampType};
-use super::columns::{Row, Span, Vectors};
+use super::columns::{NO_HEADERS, Slot, Slots, Span};
 use super::compression::{Compression, Decompressor};
 use super::error::{RecordError, RecordFault};
 use super::scratch::Scratch;
@@ -35,9 +35,9 @@ pub(super) fn decode<'b>(
     compression: Compression,
     decompressor: &mut Decompressor,
     scratch: &'b mut Scratch,
-    vectors: &mut Vectors,
+    slots: &mut Slots,
 ) -> Result<(&'b [u8], Offset), RecordError> {
-    vectors.clear();
+    slots.clear();
     let base_offset = batch.base_offset();
     let bad = |index| {
         move |fault| RecordError::Record {
@@ -49,14 +49,13 @@ pub(super) fn decode<'b>(
     let message = batch.bytes();
     let (key, value) = key_and_value(message, 0, batch.magic()).map_err(bad(0))?;
     if compression == Compression::None {
-        let timestamp = batch.max_timestamp();
-        let row = Row {
-            offset: base_offset.0,
-            timestamp,
+        let slot = Slot {
+            timestamp: batch.max_timestamp(),
             key,
             value,
+            ..Slot::EMPTY
         };
-        vectors.push(row, base_offset).map_err(bad(0))?;
+        slots.push(slot).map_err(bad(0))?;
         return Ok((message, base_offset));
     }
 
@@ -77,21 +76,16 @@ pub(super) fn decode<'b>(
     let mut next = Some(first);
     let mut last_offset = 0;
     while let Some(message) = next {
-        let row = Row {
-            offset: message.offset,
-            timestamp: message.timestamp,
-            key: message.key,
-            value: message.value,
-        };
-        let index = vectors.len;
-        vectors
-            .push(row, Offset(first.offset))
+        let index = slots.len();
+        message
+            .slot(first.offset)
+            .and_then(|slot| slots.push(slot))
             .map_err(bad(index))?;
         last_offset = message.offset;
         next = Message::read(inner, message.end, batch.magic()).map_err(bad(index + 1))?;
     }
     if batch.timestamp_type() == TimestampType::LogAppendTime {
-        vectors.stamp(batch.max_timestamp());
+        slots.stamp(batch.max_timestamp());
     }
     // What to add to inner offsets; the wrapper has the offset of its last message.
     let shift = match batch.magic() {
@@ -100,7 +94,7 @@ pub(super) fn decode<'b>(
     };
     let first_offset = first.offset + shift;
     if first_offset < 0 || last_offset + shift > base_offset.0 {
-        return Err(bad(vectors.len - 1)(RecordFault::Offset));
+        return Err(bad(slots.len() - 1)(RecordFault::Offset));
     }
     Ok((inner, Offset(first_offset)))
 }
@@ -116,6 +110,21 @@ struct Message {
 }
 
 impl Message {
+    /// Its slot, where offsets count from `first_offset`.
+    fn slot(&self, first_offset: i64) -> Result<Slot, RecordFault> {
+        let delta = self
+            .offset
+            .checked_sub(first_offset)
+            .and_then(|delta| delta.try_into().ok());
+        Ok(Slot {
+            timestamp: self.timestamp,
+            offset_delta: delta.ok_or(RecordFault::Offset)?,
+            key: self.key,
+            value: self.value,
+            headers: NO_HEADERS,
+        })
+    }
+
     /// Reads the message at `start`; `None` at the end of `set`.
     fn read(set: &[u8], start: usize, magic: i8) -> Result<Option<Self>, RecordFault> {
         let rest = set.get(start..).unwrap_or_default();

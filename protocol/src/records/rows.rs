@@ -2,7 +2,7 @@
 
 use crate::Offset;
 
-use super::columns::{Span, Vectors};
+use super::columns::{NO_HEADERS, Slot, Slots, Span};
 use super::headers::Headers;
 
 /// The records of one batch, by column and by row: a copyable view of the columns they were decoded
@@ -14,11 +14,7 @@ use super::headers::Headers;
 pub struct Rows<'b> {
     bytes: &'b [u8],
     base_offset: i64,
-    offset_deltas: &'b [i32],
-    timestamps: &'b [i64],
-    keys: &'b [Span],
-    values: &'b [Span],
-    headers: &'b [Span],
+    slots: &'b [Slot],
 }
 
 /// One record, borrowed from its batch.
@@ -42,16 +38,11 @@ pub struct RecordRef<'b> {
     reason = "a row's number is the caller's promise, as with slices"
 )]
 impl<'b> Rows<'b> {
-    pub(super) fn new(bytes: &'b [u8], base_offset: Offset, vectors: &'b Vectors) -> Self {
-        let len = vectors.len;
+    pub(super) fn new(bytes: &'b [u8], base_offset: Offset, slots: &'b Slots) -> Self {
         Self {
             bytes,
             base_offset: base_offset.0,
-            offset_deltas: &vectors.offset_deltas[..len],
-            timestamps: &vectors.timestamps[..len],
-            keys: &vectors.keys[..len],
-            values: &vectors.values[..len],
-            headers: &vectors.headers[..len],
+            slots: slots.valid(),
         }
     }
 
@@ -60,60 +51,56 @@ impl<'b> Rows<'b> {
         Self {
             bytes: &[],
             base_offset: 0,
-            offset_deltas: &[],
-            timestamps: &[],
-            keys: &[],
-            values: &[],
-            headers: &[],
+            slots: &[],
         }
     }
 
     /// How many records there are: none where compaction removed all of the batch.
     #[inline]
     pub fn len(&self) -> usize {
-        self.timestamps.len()
+        self.slots.len()
     }
 
     /// Whether there are no records.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.timestamps.is_empty()
+        self.slots.is_empty()
     }
 
     /// The offset of a record.
     #[inline]
     pub fn offset(&self, row: usize) -> Offset {
-        Offset(self.base_offset + i64::from(self.offset_deltas[row]))
+        Offset(self.base_offset + i64::from(self.slots[row].offset_delta))
     }
 
     /// The timestamp of a record, in milliseconds since 1970; -1 where it has none.
     #[inline]
     pub fn timestamp(&self, row: usize) -> i64 {
-        self.timestamps[row]
+        self.slots[row].timestamp
     }
 
     /// The timestamps of all records, in milliseconds since 1970; -1 where they have none.
     #[inline]
-    pub fn timestamps(&self) -> &'b [i64] {
-        self.timestamps
+    pub fn timestamps(&self) -> impl ExactSizeIterator<Item = i64> + 'b {
+        self.slots.iter().map(|slot| slot.timestamp)
     }
 
     /// The key of a record; `None` is null.
     #[inline]
     pub fn key(&self, row: usize) -> Option<&'b [u8]> {
-        slice(self.bytes, self.keys[row])
+        slice(self.bytes, self.slots[row].key)
     }
 
     /// The value of a record; `None` is null.
     #[inline]
     pub fn value(&self, row: usize) -> Option<&'b [u8]> {
-        slice(self.bytes, self.values[row])
+        slice(self.bytes, self.slots[row].value)
     }
 
     /// The headers of a record.
     #[inline]
     pub fn headers(&self, row: usize) -> Headers<'b> {
-        headers(self.bytes, self.headers[row])
+        headers(self.bytes, self.slots[row].headers)
     }
 
     /// All of a record.
@@ -140,19 +127,15 @@ impl<'b> Rows<'b> {
     /// The records from row `from` on: what is left after those before a position.
     pub fn skip(&self, from: usize) -> Self {
         Self {
-            offset_deltas: &self.offset_deltas[from..],
-            timestamps: &self.timestamps[from..],
-            keys: &self.keys[from..],
-            values: &self.values[from..],
-            headers: &self.headers[from..],
+            slots: &self.slots[from..],
             ..*self
         }
     }
 
     /// The records at and after `offset`: a fetch from the middle of a batch returns all of it.
     pub fn starting_at(&self, offset: Offset) -> Self {
-        let before = |&delta: &i32| self.base_offset + i64::from(delta) < offset.0;
-        self.skip(self.offset_deltas.partition_point(before))
+        let before = |slot: &Slot| self.base_offset + i64::from(slot.offset_delta) < offset.0;
+        self.skip(self.slots.partition_point(before))
     }
 }
 
@@ -163,8 +146,11 @@ fn slice(bytes: &[u8], span: Span) -> Option<&[u8]> {
 }
 
 #[inline]
-fn headers(bytes: &[u8], span: Span) -> Headers<'_> {
-    Headers::new(slice(bytes, span).unwrap_or_default())
+fn headers(bytes: &[u8], start: u32) -> Headers<'_> {
+    match start {
+        NO_HEADERS => Headers::default(),
+        start => Headers::new(bytes.get(start as usize..).unwrap_or_default()),
+    }
 }
 
 impl std::fmt::Debug for Rows<'_> {
