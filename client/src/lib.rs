@@ -18,8 +18,9 @@ mod topic_partition;
 
 // The public interface is:
 pub use admin::{
-    Admin, ClusterDescription, CreatedTopic, ListedOffset, NewTopic, OffsetSpec, Outcomes,
-    TopicListing,
+    ActiveProducer, Admin, ClusterDescription, ConfigChange, ConfigEntry, ConfigResource,
+    ConfigSource, CreatedTopic, GroupDescription, GroupListing, ListedOffset, MemberDescription,
+    NewTopic, OffsetSpec, Outcomes, TopicListing, TransactionDescription, TransactionListing,
 };
 pub use cluster::{Broker, Cluster, Leader, MetadataSnapshot, PartitionMetadata, TopicMetadata};
 pub use config::{ClientConfig, ConfigError};

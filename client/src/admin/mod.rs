@@ -8,11 +8,14 @@
 //!                    Cluster
 //! ```
 
+mod configs;
 mod group_offsets;
+mod groups;
 mod offsets;
 mod outcomes;
 mod routed;
 mod topics;
+mod transactions;
 
 use std::fmt;
 
@@ -20,9 +23,12 @@ use crate::cluster::{Broker, Cluster};
 use crate::config::ClientConfig;
 use crate::error::{CallError, ConnectError};
 
+pub use configs::{ConfigChange, ConfigEntry, ConfigResource, ConfigSource};
+pub use groups::{GroupDescription, GroupListing, MemberDescription};
 pub use offsets::{ListedOffset, OffsetSpec};
 pub use outcomes::Outcomes;
 pub use topics::{CreatedTopic, NewTopic, TopicListing};
+pub use transactions::{ActiveProducer, TransactionDescription, TransactionListing};
 
 /// The admin client (Kafka's `Admin`).
 ///

@@ -12,7 +12,7 @@ use thalweg_protocol::{ApiKey, BrokerId, ErrorCode, PartitionId};
 use tokio::time::timeout_at;
 
 use super::outcomes::Outcomes;
-use crate::cluster::{BrokerConnection, Cluster, Purpose, Target};
+use crate::cluster::{Broker, BrokerConnection, Cluster, Purpose, Target};
 use crate::concurrently::concurrently;
 use crate::error::{CallError, Disposition};
 use crate::topic_partition::TopicPartition;
@@ -116,6 +116,31 @@ pub(super) async fn perform<O: RoutedOperation>(
     }
 }
 
+/// Performs an operation on every broker that is up.
+pub(super) async fn from_all_brokers<O: RoutedOperation<Key = BrokerId>>(
+    cluster: &Cluster,
+    operation: &O,
+) -> Result<Vec<O::Value>, CallError> {
+    let mut retry = cluster.retry(O::OPERATION);
+    loop {
+        // Which brokers there are may have changed: one that is down has handed over what it had.
+        let answers = match cluster.refresh_metadata().await {
+            Ok(snapshot) => {
+                let brokers: Vec<BrokerId> = snapshot.brokers().map(Broker::id).collect();
+                attempt(cluster, operation, &brokers).await
+            }
+            Err(error) => {
+                retry.pause(error).await?;
+                continue;
+            }
+        };
+        match answers.into_iter().map(|(_, answer)| answer).collect() {
+            Ok(values) => return Ok(values),
+            Err(error) => retry.again(error, Target::Any).await?,
+        }
+    }
+}
+
 /// Asks every responsible broker once, all at the same time.
 async fn attempt<O: RoutedOperation>(
     cluster: &Cluster,
@@ -124,6 +149,11 @@ async fn attempt<O: RoutedOperation>(
 ) -> Answers<O> {
     let mut answers = Vec::with_capacity(keys.len());
     let mut by_broker: BTreeMap<BrokerId, Vec<O::Key>> = BTreeMap::new();
+    let targets = keys.iter().filter_map(|key| match operation.route(key) {
+        Route::To(target) => Some(target),
+        Route::Leader(_) => None,
+    });
+    cluster.look_up_coordinators(targets).await;
     for key in keys {
         match find(cluster, operation.route(key)).await {
             Ok(broker) => by_broker.entry(broker).or_default().push(key.clone()),

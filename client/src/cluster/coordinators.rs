@@ -1,5 +1,6 @@
 //! Who coordinates a group or a transactional id.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hashbrown::HashMap;
@@ -52,9 +53,51 @@ impl Cluster {
             request.key = name;
         }
         let response = connection.send(&request, version)?.await?;
-        let broker = self.learn_coordinator(key, response, version)?;
+        let broker = self.learn_coordinator(key, &response, version)?;
         tracing::debug!(coordinator_of = %key, broker = broker.0, "found coordinator");
         Ok(broker)
+    }
+
+    /// Looks up all the coordinators among `targets` that are not known, with few questions. One
+    /// that is not found is left to be asked for alone, which tells why.
+    pub(crate) async fn look_up_coordinators<'t>(
+        &self,
+        targets: impl IntoIterator<Item = Target<'t>>,
+    ) {
+        let mut unknown: BTreeMap<i8, Vec<CoordinatorKey<&'t str>>> = BTreeMap::new();
+        {
+            let found = self.inner.coordinators.lock();
+            for key in targets.into_iter().filter_map(Target::coordinator) {
+                if !found.contains_key(&key.to_owned()) {
+                    unknown.entry(key.key_type()).or_default().push(key);
+                }
+            }
+        }
+        for (key_type, keys) in unknown.into_iter().filter(|(_, keys)| keys.len() > 1) {
+            let request = FindCoordinatorRequest {
+                key_type,
+                coordinator_keys: keys.iter().map(|key| StrBytes::from(key.name())).collect(),
+                ..Default::default()
+            };
+            let Ok(any) = self.any_broker(Purpose::Control) else {
+                return;
+            };
+            let Ok(connection) = self.connection_to(any, Purpose::Control).await else {
+                return;
+            };
+            let Ok(version) =
+                connection.version_within::<FindCoordinatorRequest>(BATCHED_SINCE, i16::MAX)
+            else {
+                return;
+            };
+            let Ok(pending) = connection.send(&request, version) else {
+                return;
+            };
+            let Ok(response) = pending.await else { return };
+            for key in keys {
+                let _ = self.learn_coordinator(key, &response, version);
+            }
+        }
     }
 
     /// Forgets who coordinates a group or transactional id: a broker said it does not, or the one
@@ -68,44 +111,46 @@ impl Cluster {
     fn learn_coordinator(
         &self,
         key: CoordinatorKey<&str>,
-        response: FindCoordinatorResponse,
+        response: &FindCoordinatorResponse,
         version: i16,
     ) -> Result<BrokerId, CallError> {
-        let (code, message, broker, host, port) = if version >= BATCHED_SINCE {
-            let answers = response.coordinators;
-            let answer = answers
-                .into_iter()
-                .find(|answer| &*answer.key == key.name());
-            let Some(answer) = answer else {
-                // The broker left out what was asked for; another one may do better.
-                let code = ErrorCode::COORDINATOR_NOT_AVAILABLE;
-                return Err(CallError::refused(
-                    ApiKey::FindCoordinator,
-                    key.to_string(),
-                    code,
-                    Some("the answer does not mention it"),
-                ));
-            };
-            (
-                answer.error_code,
-                answer.error_message,
-                answer.node_id,
-                answer.host,
-                answer.port,
-            )
+        let found = if version >= BATCHED_SINCE {
+            let mut answers = response.coordinators.iter();
+            answers
+                .find(|answer| &*answer.key == key.name())
+                .map(|answer| {
+                    let message = answer.error_message.as_deref();
+                    (
+                        answer.error_code,
+                        message,
+                        answer.node_id,
+                        &answer.host,
+                        answer.port,
+                    )
+                })
         } else {
-            let FindCoordinatorResponse {
-                error_code,
-                error_message,
-                node_id,
-                host,
-                port,
-                ..
-            } = response;
-            (error_code, error_message, node_id, host, port)
+            let message = response.error_message.as_deref();
+            Some((
+                response.error_code,
+                message,
+                response.node_id,
+                &response.host,
+                response.port,
+            ))
+        };
+        let Some((code, message, broker, host, port)) = found else {
+            // The broker left out what was asked for; another one may do better.
+            let code = ErrorCode::COORDINATOR_NOT_AVAILABLE;
+            let message = Some("the answer does not mention it");
+            return Err(CallError::refused(
+                ApiKey::FindCoordinator,
+                key.to_string(),
+                code,
+                message,
+            ));
         };
         let address = u16::try_from(port).map(|port| HostPort {
-            host: Arc::from(&*host),
+            host: Arc::from(&**host),
             port,
         });
         match (code, address) {
@@ -126,7 +171,7 @@ impl Cluster {
                     ApiKey::FindCoordinator,
                     key.to_string(),
                     code,
-                    message.as_deref(),
+                    message,
                 ))
             }
         }

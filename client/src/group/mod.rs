@@ -14,4 +14,5 @@ pub use assignor::{
     AssignError, Assignor, CooperativeStickyAssignor, MemberAssignment, MemberSubscription,
     RangeAssignor, RebalanceProtocol, RoundRobinAssignor, StickyAssignor, TopicToAssign,
 };
+pub(crate) use consumer_protocol::decode_assignment;
 pub use metadata::GroupMetadata;
