@@ -10,9 +10,9 @@ use thalweg_protocol::messages::{
 };
 use thalweg_protocol::{ApiKey, BrokerId, ErrorCode};
 
-use super::routed::{Answers, Route, RoutedOperation, perform, unless_missing};
+use super::routed::{Answers, Route, RoutedOperation, perform, repeats_missing_only_if};
 use super::{Admin, Outcomes};
-use crate::cluster::{BrokerConnection, Target};
+use crate::cluster::{BrokerConnection, Cluster, Target};
 use crate::error::CallError;
 
 /// What has a configuration.
@@ -153,7 +153,14 @@ impl Admin {
         &self,
         resources: impl IntoIterator<Item = ConfigResource>,
     ) -> Outcomes<ConfigResource, BTreeMap<String, ConfigEntry>> {
-        perform(&self.cluster, &DescribeConfigs, resources).await
+        perform(
+            &self.cluster,
+            &DescribeConfigs {
+                cluster: &self.cluster,
+            },
+            resources,
+        )
+        .await
     }
 
     /// Changes settings of topics or brokers; those not named stay as they are (KIP-339). Needs
@@ -181,9 +188,11 @@ fn config_outcome<T>(
     }
 }
 
-struct DescribeConfigs;
+struct DescribeConfigs<'c> {
+    cluster: &'c Cluster,
+}
 
-impl RoutedOperation for DescribeConfigs {
+impl RoutedOperation for DescribeConfigs<'_> {
     type Key = ConfigResource;
     type Value = BTreeMap<String, ConfigEntry>;
 
@@ -198,8 +207,12 @@ impl RoutedOperation for DescribeConfigs {
         }
     }
 
-    fn is_worth_repeating(error: &CallError) -> bool {
-        unless_missing(error)
+    fn is_worth_repeating(&self, key: &ConfigResource, error: &CallError) -> bool {
+        let is_new = match key {
+            ConfigResource::Topic(name) => self.cluster.is_topic_new(name),
+            ConfigResource::Broker(_) | ConfigResource::BrokerDefaults => false,
+        };
+        repeats_missing_only_if(is_new, error)
     }
 
     async fn ask(
@@ -259,8 +272,8 @@ impl RoutedOperation for AlterConfigs {
         }
     }
 
-    fn is_worth_repeating(error: &CallError) -> bool {
-        unless_missing(error)
+    fn is_worth_repeating(&self, _: &ConfigResource, error: &CallError) -> bool {
+        repeats_missing_only_if(false, error)
     }
 
     async fn ask(

@@ -13,7 +13,7 @@ use thalweg_protocol::{ApiKey, BrokerId, ErrorCode, Offset, StrBytes};
 use super::routed::{Answers, Route, RoutedOperation, from_all_brokers, perform};
 use super::{Admin, Outcomes};
 use crate::cluster::{BrokerConnection, Target};
-use crate::error::{CallError, Disposition};
+use crate::error::CallError;
 use crate::group::decode_assignment;
 use crate::offset_and_metadata::OffsetAndMetadata;
 use crate::topic_partition::TopicPartition;
@@ -309,10 +309,6 @@ impl RoutedOperation for ListGroupOffsets {
 
     fn route<'k>(&self, key: &'k Arc<str>) -> Route<'k> {
         Route::To(Target::GroupCoordinator(key))
-    }
-
-    fn is_worth_repeating(error: &CallError) -> bool {
-        error.disposition() == Disposition::Retry
     }
 
     async fn ask(

@@ -39,7 +39,7 @@ pub(super) trait RoutedOperation: Sync {
     fn route<'k>(&self, key: &'k Self::Key) -> Route<'k>;
 
     /// Whether an error for one thing may be gone when it is asked for again.
-    fn is_worth_repeating(error: &CallError) -> bool {
+    fn is_worth_repeating(&self, _: &Self::Key, error: &CallError) -> bool {
         error.disposition() == Disposition::Retry
     }
 
@@ -90,7 +90,7 @@ pub(super) async fn perform<O: RoutedOperation>(
         let mut again = BTreeMap::new();
         for (key, answer) in answers {
             match answer {
-                Err(error) if O::is_worth_repeating(&error) => {
+                Err(error) if operation.is_worth_repeating(&key, &error) => {
                     let target = match operation.route(&key) {
                         Route::Leader(_) => Target::Any,
                         Route::To(target) => target,
@@ -197,11 +197,11 @@ async fn find(cluster: &Cluster, route: Route<'_>) -> Result<BrokerId, CallError
     }
 }
 
-/// For operations answered by a broker that knows what there is: that a topic is missing is then
-/// an answer, and asking again would not change it.
-pub(super) fn unless_missing(error: &CallError) -> bool {
-    error.code() != Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
-        && error.disposition() == Disposition::Retry
+/// Whether to repeat what failed with `error` where a missing topic is an answer, unless the topic
+/// is so new that the broker may not have heard of it.
+pub(super) fn repeats_missing_only_if(is_new: bool, error: &CallError) -> bool {
+    error.disposition() == Disposition::Retry
+        && (is_new || error.code() != Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION))
 }
 
 /// Groups partitions by topic, as requests want them.

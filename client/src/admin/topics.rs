@@ -11,9 +11,11 @@ use thalweg_protocol::messages::{
 };
 use thalweg_protocol::{ApiKey, ErrorCode, StrBytes, Uuid};
 
-use super::routed::{Answers, Route, RoutedOperation, milliseconds, perform, unless_missing};
+use super::routed::{
+    Answers, Route, RoutedOperation, milliseconds, perform, repeats_missing_only_if,
+};
 use super::{Admin, Outcomes};
-use crate::cluster::{BrokerConnection, Purpose, Target, TopicMetadata};
+use crate::cluster::{BrokerConnection, Cluster, Purpose, Target, TopicMetadata};
 use crate::error::CallError;
 
 /// A topic to be created.
@@ -94,7 +96,11 @@ impl Admin {
             .collect();
         let names: Vec<Arc<str>> = topics.keys().cloned().collect();
         let timeout = self.cluster.config().request_timeout;
-        perform(&self.cluster, &CreateTopics { topics, timeout }, names).await
+        let created = perform(&self.cluster, &CreateTopics { topics, timeout }, names).await;
+        for (name, _) in created.iter().filter(|(_, outcome)| outcome.is_ok()) {
+            self.cluster.topic_created(name);
+        }
+        created
     }
 
     /// Deletes topics with all their records.
@@ -104,10 +110,15 @@ impl Admin {
     ) -> Outcomes<Arc<str>, ()> {
         let timeout = self.cluster.config().request_timeout;
         let names = names.into_iter().map(Into::into);
-        perform(&self.cluster, &DeleteTopics { timeout }, names).await
+        let deleted = perform(&self.cluster, &DeleteTopics { timeout }, names).await;
+        for (name, _) in deleted.iter().filter(|(_, outcome)| outcome.is_ok()) {
+            self.cluster.topic_deleted(name);
+        }
+        deleted
     }
 
-    /// Raises the number of partitions of topics to the given totals.
+    /// Raises the number of partitions of topics to the given totals. They may take a moment to be
+    /// known to all brokers.
     ///
     /// Records with keys go to other partitions from then on: what depends on the key's partition,
     /// such as state under a stream engine, breaks.
@@ -132,7 +143,9 @@ impl Admin {
     ) -> Outcomes<Arc<str>, TopicMetadata> {
         perform(
             &self.cluster,
-            &DescribeTopics,
+            &DescribeTopics {
+                cluster: &self.cluster,
+            },
             names.into_iter().map(Into::into),
         )
         .await
@@ -270,8 +283,8 @@ impl RoutedOperation for DeleteTopics {
         Route::To(Target::Controller)
     }
 
-    fn is_worth_repeating(error: &CallError) -> bool {
-        unless_missing(error)
+    fn is_worth_repeating(&self, _: &Arc<str>, error: &CallError) -> bool {
+        repeats_missing_only_if(false, error)
     }
 
     async fn ask(
@@ -323,8 +336,8 @@ impl RoutedOperation for CreatePartitions {
         Route::To(Target::Controller)
     }
 
-    fn is_worth_repeating(error: &CallError) -> bool {
-        unless_missing(error)
+    fn is_worth_repeating(&self, _: &Arc<str>, error: &CallError) -> bool {
+        repeats_missing_only_if(false, error)
     }
 
     async fn ask(
@@ -364,9 +377,11 @@ impl RoutedOperation for CreatePartitions {
     }
 }
 
-struct DescribeTopics;
+struct DescribeTopics<'c> {
+    cluster: &'c Cluster,
+}
 
-impl RoutedOperation for DescribeTopics {
+impl RoutedOperation for DescribeTopics<'_> {
     type Key = Arc<str>;
     type Value = TopicMetadata;
 
@@ -377,8 +392,8 @@ impl RoutedOperation for DescribeTopics {
         Route::To(Target::Any)
     }
 
-    fn is_worth_repeating(error: &CallError) -> bool {
-        unless_missing(error)
+    fn is_worth_repeating(&self, name: &Arc<str>, error: &CallError) -> bool {
+        repeats_missing_only_if(self.cluster.is_topic_new(name), error)
     }
 
     async fn ask(

@@ -4,7 +4,7 @@
 //! was sent, so a caller never gets an answer older than its wish, and a hundred wishes at once cost
 //! one question.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -51,6 +51,8 @@ struct Wishes {
     last: u64,
     /// The topics that every question is about.
     topics: BTreeSet<Arc<str>>,
+    /// The topics that this client has created not long ago, and when.
+    created: BTreeMap<Arc<str>, Instant>,
 }
 
 impl Drop for Refresh {
@@ -130,6 +132,29 @@ impl Cluster {
         if added {
             self.request_metadata_refresh();
         }
+    }
+
+    /// Remembers that a topic was created just now.
+    pub(crate) fn topic_created(&self, name: &Arc<str>) {
+        let now = Instant::now();
+        let mut wishes = self.inner.refresh.wishes();
+        wishes
+            .created
+            .retain(|_, at| now - *at < self.inner.config.unknown_topic_timeout);
+        wishes.created.insert(Arc::clone(name), now);
+    }
+
+    /// Stops asking about a topic that was deleted.
+    pub(crate) fn topic_deleted(&self, name: &str) {
+        let mut wishes = self.inner.refresh.wishes();
+        wishes.created.remove(name);
+        wishes.topics.remove(name);
+    }
+
+    /// Whether this client created a topic so recently that brokers may not know it yet.
+    pub(crate) fn is_topic_new(&self, name: &str) -> bool {
+        let created = self.inner.refresh.wishes().created.get(name).copied();
+        created.is_some_and(|at| at.elapsed() < self.inner.config.unknown_topic_timeout)
     }
 
     /// Takes a newer leader from an answer that mentions it (KIP-951), without asking for it.
