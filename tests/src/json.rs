@@ -135,7 +135,8 @@ fn to_base64(bytes: &[u8]) -> String {
         let number =
             chunk.iter().fold(0u32, |n, byte| n << 8 | u32::from(*byte)) << (24 - 8 * chunk.len());
         for i in 0..4 {
-            let letter = BASE64[(number >> (18 - 6 * i)) as usize & 63];
+            let index = (number >> (18 - 6 * i)) as usize & 63;
+            let letter = BASE64.get(index).copied().unwrap_or_default();
             text.push(if i <= chunk.len() {
                 char::from(letter)
             } else {
@@ -157,7 +158,7 @@ fn from_base64(text: &str) -> Option<Vec<u8>> {
             count += 1;
         }
         number <<= 6 * (4 - count);
-        bytes.extend(number.to_be_bytes()[1..].iter().take(count * 6 / 8));
+        bytes.extend(number.to_be_bytes().iter().skip(1).take(count * 6 / 8));
     }
     Some(bytes)
 }

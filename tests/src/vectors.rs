@@ -110,11 +110,12 @@ fn collect(root: &Path, folder: &Path, files: &mut Vec<VectorFile>) {
 /// # Panics
 /// It does not.
 pub fn from_hex(text: &str) -> Vec<u8> {
-    assert!(text.len() % 2 == 0, "half a byte in {text:?}");
-    let digit = |d: u8| char::from(d).to_digit(16).expect("a hexadecimal digit") as u8;
-    text.as_bytes()
-        .chunks(2)
-        .map(|pair| digit(pair[0]) << 4 | digit(pair[1]))
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    assert!(rest.is_empty(), "half a byte in {text:?}");
+    let digit = |d: &u8| char::from(*d).to_digit(16).expect("a hexadecimal digit") as u8;
+    pairs
+        .iter()
+        .map(|[high, low]| digit(high) << 4 | digit(low))
         .collect()
 }
 

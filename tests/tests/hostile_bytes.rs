@@ -2,6 +2,11 @@
 //! than the stated constant times the frame. Method: Kafka's golden messages, damaged in every way
 //! a seeded generator knows, through the functions that the fuzzers run, each allocation counted.
 
+#![expect(
+    clippy::indexing_slicing,
+    reason = "an index out of bounds is a failed test"
+)]
+
 #[path = "../../protocol/fuzz/src/lib.rs"]
 #[expect(unreachable_pub, reason = "it is the library of another crate")]
 mod targets;
