@@ -1,8 +1,10 @@
 //! Kills instances and brokers under a running job, and judges what the job has written.
 
 mod checker;
+mod plan;
 
 pub use checker::{Fault, SeenRecord, Verdict, check};
+pub use plan::{Blow, PlanSettings, PlannedBlow, plan};
 
 /// What the job under test does with its input of numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
