@@ -43,7 +43,6 @@ fn tree(package: &str, target: &str) -> String {
     run(Command::new(env!("CARGO")).current_dir(root()).args([
         "tree",
         "--locked",
-        "--offline",
         "--edges=no-dev",
         "--prefix=none",
         "--format={p}",
