@@ -20,7 +20,7 @@ use super::error::{CommitError, ProduceError, TransactionError, TransactionOutco
 use super::lane::{Aftermath, Answer, Lane, Numbering, Parcel};
 use super::promise::Promise;
 use super::sequence::Identity;
-use super::transaction_state::{
+use super::transactions::{
     Call, CallAnswer, End, EndPromise, Event, LanesState, Offsets, Protocol, StepPromise,
     Transactions,
 };
@@ -653,3 +653,6 @@ impl Core {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

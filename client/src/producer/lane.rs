@@ -34,6 +34,9 @@ use super::sequence::{Identity, advance};
 use super::split::split;
 use super::verdict::{ProduceVerdict, produce_verdict};
 
+/// How many of a producer's batches a leader remembers, to recognise repetitions.
+const REMEMBERED: u64 = 5;
+
 /// How long to wait when the transaction before is still being completed.
 pub(super) const CONCURRENT_TRANSACTIONS_BACKOFF: Duration = Duration::from_millis(10);
 
@@ -94,6 +97,8 @@ pub(super) struct Lane {
     /// In the order of sending. Invariant: sealed ones come before unsealed ones.
     queue: VecDeque<Entry>,
     next_id: u64,
+    /// How many batches have been sealed.
+    sealed: u64,
     /// How many of the queue are in flight.
     in_flight: usize,
     /// In flight, but given up: their answers are only counted off.
@@ -107,12 +112,18 @@ pub(super) struct Lane {
     attempts: u32,
     /// The producer id whose epochs this lane has used up.
     spent: Option<ProducerId>,
+    /// The producer id the leader is known to know. A leader takes the first batch of a producer it
+    /// does not know whatever its number: were the very first batch refused for a moment and the
+    /// second one not, they would be in the wrong order for good. So the very first goes alone.
+    proven: Option<ProducerId>,
 }
 
 #[derive(Debug)]
 struct Entry {
     id: u64,
     contents: Contents,
+    /// Once it is sealed: its place in the order of the lane's sealed batches.
+    place: u64,
     record_count: u32,
     in_flight: bool,
     /// An attempt was made whose outcome is not known.
@@ -154,6 +165,7 @@ impl Lane {
             next_sequence: 0,
             queue: VecDeque::new(),
             next_id: 0,
+            sealed: 0,
             in_flight: 0,
             abandoned: 0,
             rewound: false,
@@ -161,6 +173,7 @@ impl Lane {
             not_before: None,
             attempts: 0,
             spent: None,
+            proven: None,
         }
     }
 
@@ -208,6 +221,7 @@ impl Lane {
         self.queue.push_back(Entry {
             id,
             contents: Contents::Unsealed(batch),
+            place: 0,
             record_count,
             in_flight: false,
             maybe_written: false,
@@ -225,6 +239,7 @@ impl Lane {
         self.identity = Some(identity);
         self.next_sequence = 0;
         self.gap = None;
+        self.sealed = 0;
         for entry in &mut self.queue {
             let Contents::Sealed {
                 bytes,
@@ -241,6 +256,8 @@ impl Lane {
                 self.next_sequence,
             );
             self.next_sequence = advance(self.next_sequence, entry.record_count);
+            entry.place = self.sealed;
+            self.sealed += 1;
         }
     }
 
@@ -257,14 +274,21 @@ impl Lane {
             return None;
         }
         // With a gap before it, the front goes alone: its answer decides about the others.
-        if self.gap.is_some() && self.in_flight > 0 {
+        let alone = self.gap.is_some() || self.proven != self.identity.map(|id| id.producer_id);
+        if alone && self.numbering != Numbering::Plain && self.in_flight > 0 {
             return None;
         }
-        self.first_waiting().map(|entry| match &entry.contents {
-            Contents::Unsealed(batch) => batch.encoded_len(),
-            Contents::Sealed { bytes, .. } => bytes.len(),
-            Contents::Taken => 0,
-        })
+        let next = self.queue.iter().find(|entry| !entry.in_flight)?;
+        let (bytes, place) = match &next.contents {
+            Contents::Unsealed(batch) => (batch.encoded_len(), self.sealed),
+            Contents::Sealed { bytes, .. } => (bytes.len(), next.place),
+            Contents::Taken => return None,
+        };
+        // The front may be in the log already, its answer lost. It must still be among the batches
+        // the leader remembers when it is repeated, however many behind it have been answered.
+        let front = self.queue.front().filter(|front| front.is_sealed());
+        let first = front.map_or(place, |front| front.place);
+        (self.numbering == Numbering::Plain || place - first < REMEMBERED).then_some(bytes)
     }
 
     /// Takes the batch that [`Lane::sendable_bytes`] spoke of.
@@ -311,6 +335,8 @@ impl Lane {
         self.in_flight += 1;
         if sealed_now {
             self.next_sequence = advance(sequence, entry.record_count);
+            entry.place = self.sealed;
+            self.sealed += 1;
         }
         Some(parcel)
     }
@@ -360,6 +386,7 @@ impl Lane {
             ProduceVerdict::Written => {
                 self.attempts = 0;
                 self.not_before = None;
+                self.proven = self.identity.map(|identity| identity.producer_id);
                 if self.numbering == Numbering::Idempotent && self.gap.is_some_and(|lost| lost < id)
                 {
                     // Written behind the lost one, which therefore was written too.
@@ -421,7 +448,7 @@ impl Lane {
                 .last
                 .clone()
                 .unwrap_or_else(|| "no leader is known".into());
-            if matches!(entry.contents, Contents::Sealed { .. }) {
+            if entry.is_sealed() {
                 self.gap = Some(entry.id);
             }
             let error = if entry.maybe_written {
@@ -457,7 +484,7 @@ impl Lane {
     /// come are ignored.
     pub(super) fn abandon(&mut self, error: impl Fn(&TopicPartition) -> ProduceError) {
         for entry in self.queue.drain(..) {
-            if matches!(entry.contents, Contents::Sealed { .. }) {
+            if entry.is_sealed() {
                 self.gap = Some(entry.id);
             }
             entry.settle.failed(error(&self.topic_partition));
@@ -631,6 +658,7 @@ impl Lane {
                     bytes,
                     base_sequence,
                 },
+                place: entry.place + offset as u64,
                 record_count,
                 in_flight: false,
                 maybe_written: false,
@@ -640,6 +668,11 @@ impl Lane {
             };
             self.queue.insert(index + offset, half);
         }
+        // One batch more than before.
+        for behind in self.queue.iter_mut().skip(index + 2) {
+            behind.place += 1;
+        }
+        self.sealed += 1;
         self.rewound = true;
         Aftermath::default()
     }
@@ -659,12 +692,17 @@ impl Lane {
         }
     }
 
-    fn first_waiting(&self) -> Option<&Entry> {
-        self.queue.iter().find(|entry| !entry.in_flight)
-    }
-
     fn take_id(&mut self) -> u64 {
         self.next_id += 1;
         self.next_id
     }
 }
+
+impl Entry {
+    fn is_sealed(&self) -> bool {
+        matches!(self.contents, Contents::Sealed { .. })
+    }
+}
+
+#[cfg(test)]
+mod tests;

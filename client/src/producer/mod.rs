@@ -40,8 +40,8 @@ mod requests;
 mod sender;
 mod sequence;
 mod split;
-mod transaction_state;
 mod transactional;
+mod transactions;
 mod verdict;
 
 pub use completion::{Delivered, Ticket};

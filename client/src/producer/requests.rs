@@ -18,7 +18,7 @@ use crate::{GroupMetadata, OffsetAndMetadata, TopicPartition};
 use super::core::Outbound;
 use super::lane::Answer;
 use super::sequence::Identity;
-use super::transaction_state::{Call, CallAnswer, End, Protocol};
+use super::transactions::{Call, CallAnswer, End, Protocol};
 
 /// From this version on, Produce names topics by their ids.
 pub(super) const PRODUCE_BY_TOPIC_ID: i16 = 13;

@@ -31,7 +31,7 @@ use super::requests::{
     produce_answers, produce_request, produce_version_max, topic_ids_known,
 };
 use super::sequence::Identity;
-use super::transaction_state::{CallAnswer, Protocol};
+use super::transactions::{CallAnswer, Protocol};
 
 /// How often the open batches are asked for while their owner is using the accumulator.
 const ACCUMULATOR_RETRY: Duration = Duration::from_millis(1);

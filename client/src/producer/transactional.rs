@@ -20,7 +20,7 @@ use super::error::{CommitError, ProduceError, SendError, TransactionError, Unsen
 use super::handle::{Burst, Handle};
 use super::promise::Promise;
 use super::record::ProducerRecord;
-use super::transaction_state::{End, Offsets};
+use super::transactions::{End, Offsets};
 
 /// Sends records and a group's offsets in transactions: readers of committed records see all of a
 /// transaction or nothing.
