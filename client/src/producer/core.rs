@@ -578,10 +578,8 @@ impl Core {
     /// Why commands of the transaction are not carried out.
     fn refusal(&self, transaction: u64, aware_of: u64) -> Option<TransactionError> {
         let (failed, error) = self.failed.as_ref()?;
-        (*failed < transaction && aware_of < *failed).then(|| match error {
-            TransactionError::PredecessorFailed(_) => error.clone(),
-            first => TransactionError::PredecessorFailed(Box::new(first.clone())),
-        })
+        (*failed < transaction && aware_of < *failed)
+            .then(|| TransactionError::PredecessorFailed(Box::new(error.clone())))
     }
 
     fn open(
@@ -658,5 +656,3 @@ impl Core {
 
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod transaction_tests;

@@ -103,8 +103,6 @@ pub(super) struct Lane {
     in_flight: usize,
     /// In flight, but given up: their answers are only counted off.
     abandoned: usize,
-    /// A batch was given up that may be in the log, or may still get there.
-    indefinite: bool,
     /// A batch is to be repeated: nothing is sent until nothing is in flight.
     rewound: bool,
     /// Sequence numbers were spent on a batch that is not, or perhaps not, in the log: its id.
@@ -170,7 +168,6 @@ impl Lane {
             sealed: 0,
             in_flight: 0,
             abandoned: 0,
-            indefinite: false,
             rewound: false,
             gap: None,
             not_before: None,
@@ -203,10 +200,9 @@ impl Lane {
         self.gap.is_some()
     }
 
-    /// Whether a batch may be in the log, or may still get there, without having been acknowledged.
+    /// Whether an attempt was made whose outcome is not known.
     pub(super) fn is_indefinite(&self) -> bool {
-        self.indefinite
-            || self.abandoned > 0
+        self.abandoned > 0
             || self
                 .queue
                 .iter()
@@ -243,7 +239,6 @@ impl Lane {
         self.identity = Some(identity);
         self.next_sequence = 0;
         self.gap = None;
-        self.indefinite = false;
         self.sealed = 0;
         for entry in &mut self.queue {
             let Contents::Sealed {
@@ -356,7 +351,6 @@ impl Lane {
         backoff: impl FnOnce(u32) -> Duration,
     ) -> Aftermath {
         let Some(index) = self.queue.iter().position(|entry| entry.id == id) else {
-            self.indefinite |= self.abandoned > 0 && matches!(answer, Answer::Lost { .. });
             self.abandoned = self.abandoned.saturating_sub(1);
             return Aftermath::default();
         };
@@ -457,7 +451,6 @@ impl Lane {
             if entry.is_sealed() {
                 self.gap = Some(entry.id);
             }
-            self.indefinite |= entry.maybe_written;
             let error = if entry.maybe_written {
                 ProduceError::OutcomeUnknown {
                     topic_partition,
@@ -494,7 +487,6 @@ impl Lane {
             if entry.is_sealed() {
                 self.gap = Some(entry.id);
             }
-            self.indefinite |= entry.maybe_written;
             entry.settle.failed(error(&self.topic_partition));
         }
         self.abandoned += self.in_flight;
@@ -572,7 +564,6 @@ impl Lane {
         // refusal itself rules it out: a batch already in the log is recognised, not out of order.
         let ruled_out = code == ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER;
         let error = if written.is_none() || (entry.maybe_written && !ruled_out) {
-            self.indefinite = true;
             let last = message.unwrap_or_else(|| code.to_string().into());
             ProduceError::OutcomeUnknown {
                 topic_partition,

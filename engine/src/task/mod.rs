@@ -19,6 +19,7 @@
 mod error;
 mod metadata;
 mod outputs;
+mod runner;
 
 use std::fmt;
 
@@ -27,11 +28,12 @@ use thalweg_protocol::records::Rows;
 
 pub use error::{RestoreError, SinkFailure, TaskError};
 pub use metadata::MetadataError;
-pub(crate) use metadata::{CommitMetadata, InputTime, OFFSET_METADATA_BYTES_MAX, UpstreamTime};
-pub use outputs::AppendError;
-pub(crate) use outputs::{
-    Appended, OutputLimits, OutputTopicPartitions, Outputs, ReadyBatch, partition_of,
+pub(crate) use metadata::{
+    CommitMetadata, InputTime, OFFSET_METADATA_BYTES_MAX, UpstreamTime, without_time,
 };
+pub use outputs::AppendError;
+pub(crate) use outputs::{OutputLimits, OutputTopicPartitions, Outputs, ReadyBatch, partition_of};
+pub(crate) use runner::OperatorTask;
 
 /// Which of a sub-topology's inputs: the index into `SubTopology::inputs`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -175,7 +177,7 @@ pub(crate) struct TaskReport {
     pub(crate) keyless_skipped: u64,
     /// Records a sink's policy let pass without writing them.
     pub(crate) sink_skipped: u64,
-    /// Rows of keyed state: keys, or keys × windows.
+    /// Rows of keyed state when it was last sealed: keys, or keys × windows.
     pub(crate) state_rows: u64,
     /// Rough size of keyed state in memory.
     pub(crate) state_bytes: u64,

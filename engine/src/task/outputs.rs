@@ -224,6 +224,13 @@ impl Outputs {
         self.appended
     }
 
+    /// The name of an output topic.
+    pub(crate) fn topic(&self, output: OutputId) -> Arc<str> {
+        self.topics
+            .get(output.0 as usize)
+            .map_or_else(|| "".into(), |topic| topic.topic.clone())
+    }
+
     /// How many partitions an output topic has.
     pub(crate) fn partitions(&self, output: OutputId) -> u32 {
         self.topics

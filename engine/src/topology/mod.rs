@@ -1,10 +1,23 @@
 //! What a program builds: an immutable description of its tasks, shared by all workers.
 
+mod build;
+mod builder;
+mod describe;
+mod error;
+mod graph;
+mod names;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::task::{ChangelogId, InputId, OutputId, SubTopologyId, Task, TaskInit};
+
+pub(crate) use builder::TaskBuilder;
+pub(crate) use builder::{InputFactory, TaskPlan};
+pub use error::{TopologyError, TopologyFault};
+pub(crate) use graph::GroupId;
+pub(crate) use graph::{NodeId, NodeKind, SharedGraph, SourceId};
 
 /// Makes the task of a sub-topology for one partition. Called on the worker that will own it.
 pub(crate) type TaskFactory = Arc<dyn Fn(TaskInit) -> Box<dyn Task> + Send + Sync>;
@@ -14,6 +27,8 @@ pub(crate) type TaskFactory = Arc<dyn Fn(TaskInit) -> Box<dyn Task> + Send + Syn
 #[derive(Clone)]
 pub struct Topology {
     inner: Arc<Blueprint>,
+    description: Arc<str>,
+    mermaid: Arc<str>,
 }
 
 pub(crate) struct Blueprint {
@@ -133,7 +148,27 @@ impl Topology {
     pub(crate) fn new(blueprint: Blueprint) -> Self {
         Self {
             inner: Arc::new(blueprint),
+            description: "".into(),
+            mermaid: "".into(),
         }
+    }
+
+    fn described(self, description: &str, mermaid: &str) -> Self {
+        Self {
+            description: description.into(),
+            mermaid: mermaid.into(),
+            ..self
+        }
+    }
+
+    /// The sources, operators and sinks of each sub-topology, a line each.
+    pub fn describe(&self) -> &str {
+        &self.description
+    }
+
+    /// The same as a [Mermaid](https://mermaid.js.org) flowchart.
+    pub fn mermaid(&self) -> &str {
+        &self.mermaid
     }
 
     pub(crate) fn application_id(&self) -> &str {

@@ -1,0 +1,183 @@
+//! From the graph of a program to its topology: groups become numbered sub-topologies.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::state::fingerprint_of;
+use crate::task::{ChangelogId, InputId, OperatorTask, OutputId, SubTopologyId, TaskInit};
+
+use super::builder::{PlannedChangelog, PlannedInput, TaskPlan};
+use super::graph::{Graph, GroupId, SourceEntry};
+use super::{
+    Blueprint, Changelog, Input, InputKind, OutputTopic, SourceSettings, SubTopology, Topology,
+    TopologyError, TopologyFault, describe,
+};
+
+impl Graph {
+    /// Numbers the sub-topologies in the order of their first sources, and checks the program.
+    pub(crate) fn build(&self) -> Result<Topology, TopologyError> {
+        let mut faults = self.faults.clone();
+        let used = |source: &&SourceEntry| {
+            source
+                .factory
+                .as_ref()
+                .is_some_and(|factory| factory.runs() > 0)
+        };
+        let mut numbers: BTreeMap<GroupId, SubTopologyId> = BTreeMap::new();
+        for source in self.sources.iter().filter(used) {
+            let next = SubTopologyId(numbers.len() as u32);
+            numbers.entry(self.root_of(source.group)).or_insert(next);
+        }
+        if numbers.is_empty() {
+            faults.push(TopologyFault::Empty);
+        }
+        if !faults.is_empty() {
+            return Err(TopologyError { faults });
+        }
+
+        let number = |group: GroupId| numbers.get(&self.root_of(group)).copied();
+        let outputs = self
+            .outputs
+            .iter()
+            .enumerate()
+            .filter_map(|(index, output)| {
+                Some(OutputTopic {
+                    id: OutputId(index as u32),
+                    topic: Arc::clone(&output.topic),
+                    kind: Self::output_kind(output.kind, number)?,
+                })
+            });
+        let mut groups: Vec<(SubTopologyId, GroupId)> =
+            numbers.iter().map(|(group, id)| (*id, *group)).collect();
+        groups.sort_unstable();
+        let sub_topologies = groups
+            .into_iter()
+            .map(|(id, group)| self.sub_topology(id, group, &number))
+            .collect();
+        let topology = Topology::new(Blueprint {
+            application_id: self.application_id.clone(),
+            outputs: outputs.collect(),
+            sub_topologies,
+        });
+        let description = describe::describe(self, number);
+        Ok(topology.described(&description, &describe::mermaid(self, number)))
+    }
+
+    fn sub_topology(
+        &self,
+        id: SubTopologyId,
+        group: GroupId,
+        number: &impl Fn(GroupId) -> Option<SubTopologyId>,
+    ) -> SubTopology {
+        let is_here = |other: GroupId| self.root_of(other) == group;
+        let sources = self.sources.iter().filter(|source| is_here(source.group));
+        let mut inputs = Vec::new();
+        let mut planned = Vec::new();
+        for source in sources {
+            let Some(factory) = source.factory.as_ref().filter(|factory| factory.runs() > 0) else {
+                continue;
+            };
+            let topic: Arc<str> = source.topic.as_str().into();
+            let options = source.options.clone();
+            let kind = match source.upstream {
+                Some((upstream, output)) => InputKind::Repartition {
+                    upstream: number(upstream).unwrap_or(id),
+                    output,
+                },
+                None => InputKind::Source(SourceSettings {
+                    start_from: options.start_from,
+                    on_out_of_range: options.on_out_of_range,
+                    idle_after: options.watermark.idle_after,
+                }),
+            };
+            inputs.push(Input {
+                id: InputId(inputs.len() as u32),
+                topic: Arc::clone(&topic),
+                kind,
+            });
+            planned.push(PlannedInput {
+                topic,
+                options,
+                factory: Arc::clone(factory),
+            });
+        }
+
+        let operators = self.operators.iter().enumerate();
+        let operators = operators.filter(|(_, operator)| is_here(operator.group));
+        let mut changelogs = Vec::new();
+        let mut planned_changelogs = BTreeMap::new();
+        for (index, operator) in operators {
+            let changelog = ChangelogId(changelogs.len() as u32);
+            let topic = self.outputs.get(operator.output.0 as usize);
+            changelogs.push(Changelog {
+                id: changelog,
+                operator: Arc::clone(&operator.name),
+                topic: topic.map_or_else(|| "".into(), |output| Arc::clone(&output.topic)),
+                output: operator.output,
+            });
+            planned_changelogs.insert(
+                super::graph::OperatorId(index),
+                PlannedChangelog {
+                    id: changelog,
+                    output: operator.output,
+                    operator: Arc::clone(&operator.name),
+                },
+            );
+        }
+
+        let outputs: Vec<OutputId> = self
+            .outputs
+            .iter()
+            .enumerate()
+            .filter(|(_, output)| output.groups.iter().any(|group| is_here(*group)))
+            .map(|(index, _)| OutputId(index as u32))
+            .collect();
+        let repartitions = outputs.iter().copied().filter(|output| {
+            self.outputs
+                .get(output.0 as usize)
+                .is_some_and(super::graph::OutputEntry::is_repartition)
+        });
+        let names: Vec<&str> = inputs.iter().map(|input| &*input.topic).collect();
+        let plan = Arc::new(TaskPlan {
+            id,
+            fingerprint: fingerprint_of(&format!("inputs {}", names.join(","))),
+            stepwise: planned.len() > 1
+                || planned.iter().any(|input| input.factory.runs() > 1)
+                || self.stepwise.iter().any(|group| is_here(*group))
+                || self.has_forks(&is_here),
+            inputs: planned,
+            changelogs: planned_changelogs,
+            output_topics: self
+                .outputs
+                .iter()
+                .map(|output| Arc::clone(&output.topic))
+                .collect(),
+            repartitions: repartitions.collect(),
+        });
+        let factory = Arc::new(move |init: TaskInit| {
+            Box::new(OperatorTask::new(Arc::clone(&plan), init)) as Box<dyn crate::task::Task>
+        });
+        SubTopology {
+            id,
+            inputs,
+            changelogs,
+            outputs,
+            factory,
+        }
+    }
+
+    /// Whether what comes out of some operator goes several ways.
+    fn has_forks(&self, is_here: &impl Fn(GroupId) -> bool) -> bool {
+        let mut ends: BTreeMap<super::graph::NodeId, usize> = BTreeMap::new();
+        for (from, _, _) in &self.edges {
+            let here = self
+                .nodes
+                .get(from.0)
+                .is_some_and(|node| is_here(node.group));
+            if here {
+                *ends.entry(*from).or_default() += 1;
+            }
+        }
+        ends.values().any(|runs| *runs > 1)
+    }
+}

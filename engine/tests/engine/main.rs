@@ -1,0 +1,10 @@
+//! The engine without a broker: programs driven by `TestDriver`.
+
+mod emission;
+mod exactness;
+mod lateness;
+mod policies;
+mod programs;
+mod repartition;
+mod restore;
+mod topology;
