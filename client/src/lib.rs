@@ -4,6 +4,7 @@ mod admin;
 mod cluster;
 mod concurrently;
 mod config;
+mod consumer;
 mod error;
 #[cfg(test)]
 mod fake_cluster;
@@ -24,9 +25,14 @@ pub use admin::{
 };
 pub use cluster::{Broker, Cluster, Leader, MetadataSnapshot, PartitionMetadata, TopicMetadata};
 pub use config::{ClientConfig, ConfigError};
+pub use consumer::{
+    Batches, ConsumeError, Consumer, ConsumerBuilder, CorruptBatch, Event, FetchedBatch,
+    FetchedRecords, NotAssigned, OffsetCommitError, OffsetReset, PartitionProgress, RecordDecoder,
+    Revocation, StartAt, SubscribeError,
+};
 pub use error::{BrokerAddress, CallError, ConnectError, Disposition, UnsupportedVersion};
 pub use group::{
-    AssignError, Assignor, CooperativeStickyAssignor, GroupMetadata, MemberAssignment,
+    AssignError, Assignor, CooperativeStickyAssignor, GroupError, GroupMetadata, MemberAssignment,
     MemberSubscription, RangeAssignor, RebalanceProtocol, RoundRobinAssignor, StickyAssignor,
     TopicToAssign,
 };

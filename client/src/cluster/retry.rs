@@ -61,6 +61,11 @@ impl<'c> Retry<'c> {
         if error.disposition() != Disposition::Retry {
             return Err(error);
         }
+        self.rest(error).await
+    }
+
+    /// As [`pause`](Self::pause), for an error that the operation knows to pass.
+    pub(crate) async fn rest(&mut self, error: CallError) -> Result<(), CallError> {
         let pause = self.cluster.backoff(self.failures);
         self.failures += 1;
         if Instant::now() + pause >= self.deadline {

@@ -1,0 +1,45 @@
+//! Reads topics as a member of a group and prints their records, committing as it goes.
+//!
+//! ```text
+//! cargo run -p thalweg-client --example consume -- localhost:9092 my-group my-topic [more topics]
+//! ```
+
+use std::error::Error;
+
+use thalweg_client::{ClientConfig, Cluster, Consumer, OffsetReset, RecordDecoder};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let usage = "usage: consume BOOTSTRAP_SERVERS GROUP TOPIC...";
+    let servers = arguments.next().ok_or(usage)?;
+    let group = arguments.next().ok_or(usage)?;
+    let topics: Vec<String> = arguments.collect();
+    if topics.is_empty() {
+        return Err(usage.into());
+    }
+
+    let cluster = Cluster::connect(ClientConfig::new(servers)).await?;
+    let mut consumer = Consumer::builder(&cluster)
+        .group_id(group)
+        .auto_offset_reset(OffsetReset::Earliest)
+        .build()?;
+    consumer.subscribe(topics)?;
+
+    let mut decoder = RecordDecoder::new();
+    loop {
+        let fetched = consumer.recv().await?;
+        for batch in fetched.batches() {
+            for record in batch.decode(&mut decoder)? {
+                let text = |bytes: Option<&[u8]>| match bytes {
+                    Some(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+                    None => "null".to_owned(),
+                };
+                let (offset, key, value) = (record.offset, text(record.key), text(record.value));
+                println!("{} {offset}: {key} = {value}", fetched.topic_partition());
+            }
+        }
+        // Everything up to here is done: after a restart the group goes on behind it.
+        consumer.commit_fetched(&fetched).await?;
+    }
+}
