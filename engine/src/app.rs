@@ -1,6 +1,7 @@
 //! An application: a name, and the program its streams make.
 
 use crate::element::Decode;
+use crate::runtime::RunSettings;
 use crate::source::{ByTimestamp, FromSource, SourceNode};
 use crate::stream::{Stream, Trail};
 use crate::topology::{SharedGraph, Topology, TopologyError};
@@ -11,6 +12,8 @@ use crate::topology::{SharedGraph, Topology, TopologyError};
 /// of all internal topics. Two applications on one cluster need two names.
 pub struct App {
     graph: SharedGraph,
+    /// How it is to run; set by the methods in `runtime`.
+    pub(crate) run: RunSettings,
 }
 
 impl App {
@@ -18,6 +21,7 @@ impl App {
     pub fn new(application_id: impl Into<String>) -> Self {
         Self {
             graph: SharedGraph::new(application_id.into()),
+            run: RunSettings::new(),
         }
     }
 

@@ -104,9 +104,11 @@ impl Board {
         });
     }
 
-    /// To follow the orders.
+    /// To follow the orders. One that was given before counts as news.
     pub(crate) fn orders(&self) -> watch::Receiver<Order> {
-        self.order.subscribe()
+        let mut orders = self.order.subscribe();
+        orders.mark_changed();
+        orders
     }
 
     fn change(&self, worker: u32, f: impl FnOnce(&mut Cell)) {
@@ -143,6 +145,15 @@ mod tests {
         assert_eq!(*orders.borrow(), Order::Stop);
         board.order(Order::Drop);
         assert_eq!(*orders.borrow(), Order::Drop);
+    }
+
+    #[tokio::test]
+    async fn an_order_given_before_anyone_listened_is_heard() {
+        let board = Board::new(1);
+        board.order(Order::Stop);
+        let mut orders = board.orders();
+        orders.changed().await.unwrap();
+        assert_eq!(*orders.borrow_and_update(), Order::Stop);
     }
 
     #[test]

@@ -9,25 +9,33 @@
 //!        └─ board ── status, handle      what can be seen from outside
 //! ```
 
+mod app;
 mod board;
 mod calls;
+mod culprits;
 mod cycle;
 mod error;
 mod handle;
 mod idle;
+mod instance;
 mod io_thread;
 mod plan;
+mod restore;
+mod run;
 mod settings;
 mod settler;
 mod slot;
+mod start;
 mod status;
 mod takeover;
 mod topics;
+mod until_end;
 mod verdict;
+mod worker;
 
 pub use error::AppError;
 pub use handle::Handle;
+pub use run::LocalWorkers;
 pub use settings::Guarantee;
-#[expect(unused_imports, reason = "the app that holds them comes next")]
 pub(crate) use settings::RunSettings;
 pub use status::{AppMetrics, Health, Status, TaskMetrics, WorkerMetrics};

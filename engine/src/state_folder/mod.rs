@@ -132,15 +132,17 @@ impl StateFolder {
         })
     }
 
-    /// Forgets the member ids: their members have left the group.
+    /// Forgets the member id of a worker: it has left the group by itself.
     ///
     /// # Errors
     /// The folder cannot be written.
-    pub(crate) fn forget_members(&self) -> Result<(), StateFolderError> {
-        if self.with(|instance| instance.member_ids.is_empty()) {
+    pub(crate) fn forget_member(&self, worker: u32) -> Result<(), StateFolderError> {
+        if self.with(|instance| !instance.member_ids.contains_key(&worker)) {
             return Ok(());
         }
-        self.change(|instance| instance.member_ids.clear())
+        self.change(|instance| {
+            instance.member_ids.remove(&worker);
+        })
     }
 
     fn with<T>(&self, f: impl FnOnce(&InstanceFile) -> T) -> T {

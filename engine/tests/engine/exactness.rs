@@ -4,7 +4,10 @@
 //!   the output of an undisturbed run. That needs undo (S1), changelog and restore (S2), and event
 //!   time as state (T4) all to be right.
 
-#![expect(clippy::indexing_slicing, reason = "a test that slices wrongly has to fail")]
+#![expect(
+    clippy::indexing_slicing,
+    reason = "a test that slices wrongly has to fail"
+)]
 
 use proptest::prelude::*;
 use thalweg::testing::{TestDriver, TestRecord};

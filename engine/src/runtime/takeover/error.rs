@@ -10,8 +10,9 @@ use crate::assignor::TaskId;
 pub(crate) enum TakeoverError {
     #[error(
         "task {task} has state in {topics:?} but no committed offsets for {inputs:?}: they \
-         expired (offsets.retention.minutes) or were deleted. Either delete those changelog \
-         topics and begin anew, or restore the offsets of the group"
+         expired (offsets.retention.minutes) or were deleted, which also happens when a topic is \
+         deleted and made again. Either delete those changelog topics and begin anew, or restore \
+         the offsets of the group"
     )]
     ChangelogWithoutOffsets {
         task: TaskId,

@@ -1,0 +1,124 @@
+//! Goal: apps on a real Kafka do what they promise: nothing lost, nothing twice, state restored,
+//! clear errors where they cannot go on. Method: small programs in this process, against a Kafka of
+//! this machine; input written by our producer, output read back committed.
+
+mod commits;
+mod failures;
+mod membership;
+mod support;
+
+use std::process::ExitCode;
+
+use thalweg_testcontainers::KafkaTests;
+
+fn main() -> ExitCode {
+    KafkaTests::new()
+        .test("a_copy_to_the_end_of_the_input_is_exact", async |kafka| {
+            commits::a_copy_to_the_end_of_the_input_is_exact(&kafka).await;
+        })
+        .test(
+            "a_restart_goes_on_where_the_last_commit_was",
+            async |kafka| {
+                commits::a_restart_goes_on_where_the_last_commit_was(&kafka).await;
+            },
+        )
+        .test("counts_go_on_from_their_changelog", async |kafka| {
+            commits::counts_go_on_from_their_changelog(&kafka).await;
+        })
+        .test(
+            "words_are_counted_through_a_repartition_topic",
+            async |kafka| {
+                commits::words_are_counted_through_a_repartition_topic(&kafka).await;
+            },
+        )
+        .test(
+            "at_least_once_writes_everything_without_transactions",
+            async |kafka| {
+                commits::at_least_once_writes_everything_without_transactions(&kafka).await;
+            },
+        )
+        .test(
+            "the_end_is_reached_past_markers_and_aborted_records",
+            async |kafka| {
+                commits::the_end_is_reached_past_markers_and_aborted_records(&kafka).await;
+            },
+        )
+        .test(
+            "e3_a_hanging_transaction_holds_a_takeover_up_until_it_ends",
+            async |kafka| {
+                membership::e3_a_hanging_transaction_holds_a_takeover_up_until_it_ends(&kafka)
+                    .await;
+            },
+        )
+        .test(
+            "e4_a_copied_state_folder_is_an_id_in_use_twice",
+            async |kafka| {
+                membership::e4_a_copied_state_folder_is_an_id_in_use_twice(&kafka).await;
+            },
+        )
+        .test(
+            "e5_instances_that_come_and_go_lose_and_repeat_nothing",
+            async |kafka| {
+                membership::e5_instances_that_come_and_go_lose_and_repeat_nothing(&kafka).await;
+            },
+        )
+        .test(
+            "user_code_that_blocks_does_not_cost_the_membership",
+            async |kafka| {
+                membership::user_code_that_blocks_does_not_cost_the_membership(&kafka).await;
+            },
+        )
+        .test("a_topic_that_does_not_exist_is_named", async |kafka| {
+            failures::a_topic_that_does_not_exist_is_named(&kafka).await;
+        })
+        .test("no_broker_is_an_error_and_not_a_hang", async |kafka| {
+            failures::no_broker_is_an_error_and_not_a_hang(&kafka).await;
+        })
+        .test("a_state_folder_in_use_is_refused", async |kafka| {
+            failures::a_state_folder_in_use_is_refused(&kafka).await;
+        })
+        .test("a_changelog_that_was_deleted_stops", async |kafka| {
+            failures::a_changelog_that_was_deleted_stops(&kafka).await;
+        })
+        .test(
+            "offsets_that_were_deleted_under_state_stop",
+            async |kafka| {
+                failures::offsets_that_were_deleted_under_state_stop(&kafka).await;
+            },
+        )
+        .test("a_source_that_was_made_anew_stops", async |kafka| {
+            failures::a_source_that_was_made_anew_stops(&kafka).await;
+        })
+        .test(
+            "a_committed_offset_out_of_range_stops_or_follows_the_policy",
+            async |kafka| {
+                failures::a_committed_offset_out_of_range_stops_or_follows_the_policy(&kafka).await;
+            },
+        )
+        .test("a_partition_added_under_state_stops", async |kafka| {
+            failures::a_partition_added_under_state_stops(&kafka).await;
+        })
+        .test("offsets_of_another_program_stop", async |kafka| {
+            failures::offsets_of_another_program_stop(&kafka).await;
+        })
+        .test(
+            "another_definition_of_an_operator_is_named",
+            async |kafka| {
+                failures::another_definition_of_an_operator_is_named(&kafka).await;
+            },
+        )
+        .test(
+            "a_bad_record_stops_with_its_place_and_commits_nothing_after_it",
+            async |kafka| {
+                failures::a_bad_record_stops_with_its_place_and_commits_nothing_after_it(&kafka)
+                    .await;
+            },
+        )
+        .test(
+            "a_panic_in_user_code_is_an_error_of_its_worker",
+            async |kafka| {
+                failures::a_panic_in_user_code_is_an_error_of_its_worker(&kafka).await;
+            },
+        )
+        .run()
+}
