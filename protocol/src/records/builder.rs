@@ -3,10 +3,11 @@
 
 use super::batch::{CONTROL, HEADER_BYTES};
 use super::compression::{Compression, Compressor};
-use super::headers::{bytes_len, headers_len, write_bytes, write_headers};
+use super::headers::{bytes_len, headers_len};
+use super::new_record::NewRecord;
 use super::pool::PooledBuffer;
 use super::unsealed::UnsealedBatch;
-use super::varint::{varint_len, varlong_len, write_varint, write_varlong};
+use super::varint::ShortNumbers;
 
 /// The default of [`RecordBatchBuilder::with_batch_bytes_max`]: Kafka's `message.max.bytes`,
 /// without which brokers refuse a batch.
@@ -161,14 +162,18 @@ impl RecordBatchBuilder {
         } else {
             timestamp - self.base_timestamp
         };
-        // Lengths past 31 bits wrap in their varint's size, but not in the sum that is refused.
-        let body_bytes = 1
-            + varlong_len(timestamp_delta)
-            + varint_len(offset_delta)
-            + bytes_len(key.map(<[u8]>::len))
-            + bytes_len(value.map(<[u8]>::len))
-            + headers_len(headers);
-        let record_bytes = varint_len(body_bytes as i32) + body_bytes;
+        let record = NewRecord {
+            timestamp_delta,
+            offset_delta,
+            key,
+            value,
+            headers,
+        };
+        let usual = record.usual();
+        let record_bytes = match &usual {
+            Some(usual) => usual.record_bytes,
+            None => record.encoded_len(),
+        };
         if self.encoded_len() + record_bytes > self.batch_bytes_max {
             return Err(self.refuse(record_bytes));
         }
@@ -177,14 +182,12 @@ impl RecordBatchBuilder {
             self.base_timestamp = timestamp;
             self.buffer.resize(HEADER_BYTES, 0);
         }
-        self.buffer.reserve(record_bytes);
-        write_varint(&mut self.buffer, body_bytes as i32);
-        self.buffer.push(0);
-        write_varlong(&mut self.buffer, timestamp_delta);
-        write_varint(&mut self.buffer, offset_delta);
-        write_bytes(&mut self.buffer, key);
-        write_bytes(&mut self.buffer, value);
-        write_headers(&mut self.buffer, headers);
+        self.buffer
+            .reserve(record_bytes + ShortNumbers::SPARE_BYTES);
+        match usual {
+            Some(usual) => usual.write(&mut self.buffer, key, value),
+            None => record.write(&mut self.buffer),
+        }
         self.record_count += 1;
         self.last_offset_delta = offset_delta;
         self.max_timestamp = self.max_timestamp.max(timestamp);

@@ -26,6 +26,7 @@ mod control;
 mod error;
 mod headers;
 mod legacy;
+mod new_record;
 mod pool;
 mod reseal;
 mod rows;

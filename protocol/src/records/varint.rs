@@ -62,6 +62,64 @@ fn read_long_form(bytes: &[u8], position: &mut usize, bytes_max: usize) -> Optio
     None
 }
 
+/// Up to four numbers of one or two bytes each, gathered in a word to be written at once.
+pub(super) struct ShortNumbers {
+    word: u64,
+    bits: u32,
+    /// Whether all numbers were short enough.
+    pub(super) fit: bool,
+}
+
+impl ShortNumbers {
+    /// How many bytes past what it appends [`write`](Self::write) may touch.
+    pub(super) const SPARE_BYTES: usize = size_of::<u64>();
+
+    #[inline(always)]
+    pub(super) fn new() -> Self {
+        Self {
+            word: 0,
+            bits: 0,
+            fit: true,
+        }
+    }
+
+    /// Adds a number that is in zigzag already.
+    #[inline(always)]
+    pub(super) fn push(&mut self, raw: u64) {
+        if raw < 1 << 7 {
+            self.word |= raw << self.bits;
+            self.bits += 8;
+        } else {
+            self.fit &= raw < 1 << 14;
+            let two_bytes = raw & 0x7f | 0x80 | (raw & 0x3f80) << 1;
+            self.word |= two_bytes << self.bits;
+            self.bits += 16;
+        }
+    }
+
+    /// How many bytes they take.
+    #[inline(always)]
+    pub(super) fn len(&self) -> usize {
+        self.bits as usize / 8
+    }
+
+    /// Adds those of `next`; four in all.
+    #[inline(always)]
+    pub(super) fn append(&mut self, next: &Self) {
+        self.word |= next.word << self.bits;
+        self.bits += next.bits;
+        self.fit &= next.fit;
+    }
+
+    /// Appends them.
+    #[inline(always)]
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        let len = out.len() + self.len();
+        out.extend_from_slice(&self.word.to_le_bytes());
+        out.truncate(len);
+    }
+}
+
 /// Appends `value` as a varint.
 #[inline(always)]
 pub(super) fn write_varint(out: &mut Vec<u8>, value: i32) {
@@ -75,7 +133,19 @@ pub(super) fn write_varlong(out: &mut Vec<u8>, value: i64) {
 }
 
 #[inline(always)]
-fn write_unsigned(out: &mut Vec<u8>, mut raw: u64) {
+fn write_unsigned(out: &mut Vec<u8>, raw: u64) {
+    let mut short = ShortNumbers::new();
+    short.push(raw);
+    if short.fit {
+        short.write(out);
+    } else {
+        write_long_form(out, raw);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn write_long_form(out: &mut Vec<u8>, mut raw: u64) {
     while raw >= 0x80 {
         out.push(raw as u8 | 0x80);
         raw >>= 7;
@@ -98,16 +168,17 @@ pub(super) fn varlong_len(value: i64) -> usize {
 #[inline]
 fn unsigned_len(raw: u64) -> usize {
     let bits = 64 - (raw | 1).leading_zeros() as usize;
-    bits.div_ceil(7)
+    // A seventh of the bits, rounded up, for up to 64 of them.
+    (bits * 9 + 64) / 64
 }
 
 #[inline]
-fn zigzag_32(value: i32) -> u32 {
+pub(super) fn zigzag_32(value: i32) -> u32 {
     ((value << 1) ^ (value >> 31)) as u32
 }
 
 #[inline]
-fn zigzag_64(value: i64) -> u64 {
+pub(super) fn zigzag_64(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)) as u64
 }
 
