@@ -53,6 +53,11 @@ fn main() -> ExitCode {
     files.retain(|file| filters.is_empty() || filters.iter().any(|f| file.name.contains(f)));
     println!("vectors of {}", folder().display());
 
+    if let Err(missed) = canaries() {
+        println!("FAILED: {missed}");
+        return ExitCode::FAILURE;
+    }
+
     // The failures are told with their file and line; the panics' own words would be out of order.
     std::panic::set_hook(Box::new(|_| {}));
     let tallies = check_all(&files);
@@ -68,6 +73,46 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS
+}
+
+/// Lines that must fail, so that a check that checks nothing is noticed: a golden line as it is, then
+/// with its bytes or its content changed.
+fn canaries() -> Result<(), String> {
+    let files = VectorFile::all("wire/messages");
+    let heartbeats = files
+        .iter()
+        .find(|file| file.name.ends_with("/12_heartbeat.jsonl"));
+    let golden = heartbeats
+        .ok_or("no golden heartbeats")?
+        .lines()
+        .swap_remove(1);
+    let hex = golden["hex"].as_str().ok_or("no bytes")?;
+    let changed_bytes = format!(
+        "{}{}",
+        &hex[..hex.len() - 1],
+        if hex.ends_with('0') { 1 } else { 0 }
+    );
+    let damages: [(&str, Value); 5] = [
+        ("hex", Value::from(changed_bytes)),
+        ("hex", Value::from(&hex[2..])),
+        ("hex", Value::from(format!("{hex}00"))),
+        ("json", Value::Object(serde_json::Map::new())),
+        (
+            "flexible",
+            Value::from(!golden["flexible"].as_bool().unwrap_or_default()),
+        ),
+    ];
+    if !matches!(messages::message(&golden), Outcome::Passed) {
+        return Err(format!("the golden line {golden} fails"));
+    }
+    for (field, value) in damages {
+        let mut line = golden.clone();
+        line[field] = value;
+        if !matches!(messages::message(&line), Outcome::Failed(_)) {
+            return Err(format!("the damaged line {line} does not fail"));
+        }
+    }
+    Ok(())
 }
 
 /// Checks the files on all cores; the tallies come in the order of the files.

@@ -47,10 +47,10 @@ fn check_varints(line: &Value) -> Result<(), String> {
         if varint::read_u64(&bytes) != Ok((number, bytes.len())) {
             return Err(format!("{name} is not read back"));
         }
-        if let Ok(number) = u32::try_from(number) {
-            if varint::read_u32(&bytes) != Ok((number, bytes.len())) {
-                return Err(format!("{name} is not read back as 32 bits"));
-            }
+        if let Ok(number) = u32::try_from(number)
+            && varint::read_u32(&bytes) != Ok((number, bytes.len()))
+        {
+            return Err(format!("{name} is not read back as 32 bits"));
         }
         for cut in 0..bytes.len() {
             if varint::read_u64(&bytes[..cut]) != Err(VarintError::Truncated) {
