@@ -106,10 +106,9 @@ impl Plan {
                     upstream,
                     partitions,
                 } = output.kind
+                    && let Some(count) = partitions.or(task_count(&tasks, upstream))
                 {
-                    if let Some(count) = partitions.or(task_count(&tasks, upstream)) {
-                        planned.insert(output.topic.to_string(), count);
-                    }
+                    planned.insert(output.topic.to_string(), count);
                 }
             }
             if before == tasks {

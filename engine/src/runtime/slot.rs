@@ -125,11 +125,6 @@ impl Slot {
                 .any(|input| input.next > input.sealed.unwrap_or(input.committed))
     }
 
-    /// Whether its outputs, state or event time are in transaction N.
-    pub(crate) fn is_sealed(&self) -> bool {
-        self.sealed.is_some()
-    }
-
     /// The sequence number of transaction N, if the task is in it.
     pub(crate) fn sealed_sequence(&self) -> Option<u64> {
         self.sealed.as_ref().map(|sealed| sealed.commit_sequence)
@@ -332,7 +327,7 @@ mod tests {
         slot.inputs_mut()[0].handle_processed(Offset(30));
         slot.abort();
         assert_eq!(slot.inputs()[0].next(), Offset(15));
-        assert!(!slot.is_dirty() && !slot.is_sealed());
+        assert!(!slot.is_dirty() && slot.sealed_sequence().is_none());
         assert_eq!(*calls.borrow(), ["seal", "committed", "seal", "abort"]);
     }
 

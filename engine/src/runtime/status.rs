@@ -143,6 +143,8 @@ pub struct WorkerMetrics {
     pub commits: u64,
     /// Transactions aborted and processed again.
     pub aborts: u64,
+    /// Record batches that could not be read, and that a source's policy let pass.
+    pub corrupt_batches: u64,
     /// From the seal of the last committed transaction to its end.
     pub commit_latency: Duration,
     /// The tasks it owns, by name.

@@ -1,7 +1,6 @@
 //! The topics of an app before it starts: sources must be there, internal ones are made (S6).
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use thalweg_client::{Admin, CallError, NewTopic};
 use thalweg_protocol::{ErrorCode, Uuid};
@@ -192,9 +191,4 @@ async fn wait_for(
         "the internal topics {names:?} were created, but the cluster does not show them: look at \
          its controller's logs"
     )))
-}
-
-/// A topic's name as the client's types take it.
-pub(crate) fn shared(name: &str) -> Arc<str> {
-    Arc::from(name)
 }

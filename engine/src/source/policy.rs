@@ -22,8 +22,9 @@ pub enum OnBadRecord {
 }
 
 /// The same, with the topic's place among the outputs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum BadRecordPolicy {
+    #[default]
     Fail,
     SkipAndCount,
     DeadLetter(OutputId),

@@ -13,8 +13,12 @@
 //!          (time − reference), plus 2; the first, `reference`, relates to 0
 //! ```
 
-/// Kafka's default for `offset.metadata.max.bytes`.
-pub(crate) const OFFSET_METADATA_BYTES_MAX: usize = 4096;
+/// What the worker puts before a task's text takes at most.
+pub(crate) const WORKER_NOTE_BYTES_MAX: usize = 256;
+
+/// What a task's text may take: Kafka's default for `offset.metadata.max.bytes`, less the worker's
+/// part.
+pub(crate) const OFFSET_METADATA_BYTES_MAX: usize = 4096 - WORKER_NOTE_BYTES_MAX;
 
 const PREFIX: &str = "t1.";
 

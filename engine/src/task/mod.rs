@@ -29,7 +29,8 @@ use thalweg_protocol::records::Rows;
 pub use error::{RestoreError, SinkFailure, TaskError};
 pub use metadata::MetadataError;
 pub(crate) use metadata::{
-    CommitMetadata, InputTime, OFFSET_METADATA_BYTES_MAX, UpstreamTime, without_time,
+    CommitMetadata, InputTime, OFFSET_METADATA_BYTES_MAX, UpstreamTime, WORKER_NOTE_BYTES_MAX,
+    without_time,
 };
 pub use outputs::AppendError;
 pub(crate) use outputs::{OutputLimits, OutputTopicPartitions, Outputs, ReadyBatch, partition_of};

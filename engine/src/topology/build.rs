@@ -87,6 +87,7 @@ impl Graph {
                 None => InputKind::Source(SourceSettings {
                     start_from: options.start_from,
                     on_out_of_range: options.on_out_of_range,
+                    on_bad_record: options.on_bad_record,
                     idle_after: options.watermark.idle_after,
                 }),
             };

@@ -11,6 +11,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::source::BadRecordPolicy;
 use crate::task::{ChangelogId, InputId, OutputId, SubTopologyId, Task, TaskInit};
 
 pub(crate) use builder::TaskBuilder;
@@ -78,6 +79,8 @@ pub(crate) enum InputKind {
 pub(crate) struct SourceSettings {
     pub(crate) start_from: StartFrom,
     pub(crate) on_out_of_range: OnOutOfRange,
+    /// Also for whole batches that cannot be read.
+    pub(crate) on_bad_record: BadRecordPolicy,
     /// Event time: a partition without data for this long is idle (T3). `None`: never.
     pub(crate) idle_after: Option<Duration>,
 }

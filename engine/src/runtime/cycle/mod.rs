@@ -206,7 +206,6 @@ pub(crate) struct CommitCycle {
     fences: Fences,
     revoked: BTreeSet<TaskId>,
     acknowledge: bool,
-    commit_now: bool,
     stopping: bool,
     failure: Option<CycleFailure>,
 }
@@ -224,7 +223,6 @@ impl CommitCycle {
             fences,
             revoked: BTreeSet::new(),
             acknowledge: false,
-            commit_now: false,
             stopping: false,
             failure: None,
         }
@@ -266,11 +264,6 @@ impl CommitCycle {
         self.open.bytes += output_bytes;
     }
 
-    /// Seal as soon as possible, whatever the interval says.
-    pub(crate) fn handle_commit_now(&mut self) {
-        self.commit_now = true;
-    }
-
     /// The open generation was sealed with these tasks; it begins to settle.
     pub(crate) fn handle_sealed(&mut self, tasks: BTreeSet<TaskId>) {
         debug_assert!(self.settling.is_none(), "one transaction at a time");
@@ -279,7 +272,6 @@ impl CommitCycle {
             "E1: whoever wrote anything is in the transaction"
         );
         self.open = Open::default();
-        self.commit_now = false;
         self.settling = Some(Settling {
             stage: Stage::Transacting { resend: false },
             under_way: false,
@@ -291,7 +283,6 @@ impl CommitCycle {
     /// The worker has undone what [`WorkStep::Undo`] asked for.
     pub(crate) fn handle_undone(&mut self) {
         self.open = Open::default();
-        self.commit_now = false;
         if let Some(Stage::Undone { .. }) = self.stage() {
             self.settling = None;
         }
@@ -308,11 +299,6 @@ impl CommitCycle {
     pub(crate) fn handle_given_up(&mut self) {
         self.revoked.clear();
         self.acknowledge = false;
-    }
-
-    /// Something of the worker's own failed (a task, the consumer, the folder).
-    pub(crate) fn handle_failure(&mut self, failure: CycleFailure) {
-        self.failure.get_or_insert(failure);
     }
 
     /// Commit what is processed, then leave.
@@ -332,7 +318,6 @@ impl CommitCycle {
     /// has dropped them when it calls this.
     pub(crate) fn handle_lost(&mut self) {
         self.open = Open::default();
-        self.commit_now = false;
         self.revoked.clear();
         self.acknowledge = false;
         if let Some(settling) = &mut self.settling {
@@ -508,7 +493,7 @@ impl CommitCycle {
             Some(_) => return WorkStep::Process,
             None => {}
         }
-        let must_settle = self.acknowledge || self.stopping || self.commit_now || self.is_full();
+        let must_settle = self.acknowledge || self.stopping || self.is_full();
         match self.due() {
             Some(due) if must_settle || now >= due => WorkStep::Seal,
             Some(_) => WorkStep::Process,

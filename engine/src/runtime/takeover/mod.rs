@@ -27,7 +27,7 @@ use crate::assignor::TaskId;
 use crate::topology::{OnOutOfRange, StartFrom};
 
 pub(crate) use error::TakeoverError;
-pub(crate) use note::{InputNote, NOTE_BYTES_MAX, NoteError, name_hash};
+pub(crate) use note::{InputNote, NoteError, name_hash};
 
 /// An input partition of the task.
 #[derive(Debug, Clone)]
@@ -254,10 +254,10 @@ impl Takeover {
 
     /// The offset of an input's timestamp; `None` where no record is that late.
     pub(crate) fn handle_timestamp(&mut self, input: usize, offset: Option<Offset>) {
-        if let Some(start) = self.starts.get_mut(input) {
-            if let Start::AtTimestamp { else_at, .. } = *start {
-                *start = Start::At(offset.unwrap_or(else_at));
-            }
+        if let Some(start) = self.starts.get_mut(input)
+            && let Start::AtTimestamp { else_at, .. } = *start
+        {
+            *start = Start::At(offset.unwrap_or(else_at));
         }
     }
 

@@ -10,10 +10,9 @@ use std::fmt::Write;
 
 use thalweg_protocol::Uuid;
 
-const PREFIX: &str = "w1,";
+use crate::task::WORKER_NOTE_BYTES_MAX;
 
-/// What the note takes at most of the 4096 bytes Kafka allows: with 40 changelogs, all in.
-pub(crate) const NOTE_BYTES_MAX: usize = 256;
+const PREFIX: &str = "w1,";
 
 /// Changelogs named in a note; later ones are not checked for having been made anew.
 const CHANGELOGS_MAX: usize = 5;
@@ -59,7 +58,7 @@ impl InputNote {
             let _ = write!(text, ",{hash:08x}={id}");
         }
         debug_assert!(
-            text.len() < NOTE_BYTES_MAX,
+            text.len() < WORKER_NOTE_BYTES_MAX,
             "it leaves room for the task's part"
         );
         text.push(';');
@@ -152,6 +151,6 @@ mod tests {
             changelogs: (0..100).map(|index| (index, Uuid([1; 16]))).collect(),
             ..example()
         };
-        assert!(note.join("").len() <= NOTE_BYTES_MAX);
+        assert!(note.join("").len() <= WORKER_NOTE_BYTES_MAX);
     }
 }

@@ -11,6 +11,7 @@
 //! turns it processes at most one fetched record set of one partition, so that rebalances,
 //! settlements and orders are seen soon. Nothing here is `Send`, and nothing is locked per batch.
 
+mod corrupt;
 mod ends;
 mod generation;
 mod processing;
@@ -215,11 +216,9 @@ impl Worker {
                 WorkStep::Process => true,
                 WorkStep::Wait(_) => false,
             };
-            if reading {
-                if let Some(fetched) = self.held.pop_front() {
-                    self.process(now, &fetched)?;
-                    continue;
-                }
+            if reading && let Some(fetched) = self.held.pop_front() {
+                self.process(now, &fetched)?;
+                continue;
             }
             match self.next_event(now).await {
                 Happened::Time => {}
@@ -297,7 +296,7 @@ impl Worker {
                 Ok(())
             }
             Ok(_) => Ok(()),
-            Err(error) => self.handle_consume_error(error),
+            Err(error) => self.handle_consume_error(now, error),
         }
     }
 

@@ -3,6 +3,7 @@
 use thalweg_client::{FetchedRecords, TopicPartition};
 use tokio::time::Instant;
 
+use super::corrupt::{let_pass, source_settings};
 use super::{TICK, Worker};
 use crate::assignor::TaskId;
 use crate::runtime::error::AppError;
@@ -32,7 +33,7 @@ impl Worker {
             outputs: &mut self.outputs,
             now_ms: self.instance.settings.clock.wall_ms(),
         };
-        let mut records = 0;
+        let (mut records, mut corrupt_batches) = (0, 0);
         let mut next = fetched.next_offset();
         for batch in fetched.batches() {
             // Ends were whole batches when they were listed, so a batch lies on one side of them.
@@ -40,9 +41,16 @@ impl Worker {
                 next = end.unwrap_or(next);
                 break;
             }
-            let rows = batch
-                .decode(&mut self.decoder)
-                .map_err(|corrupt| AppError::cluster(format!("reading {partition}"), corrupt))?;
+            let rows = match batch.decode(&mut self.decoder) {
+                Ok(rows) => rows,
+                Err(corrupt) => {
+                    let settings = source_settings(&self.instance, id, input);
+                    let (now_ms, bytes) = (context.now_ms, batch.header().bytes());
+                    let_pass(settings, context.outputs, now_ms, &corrupt, bytes)?;
+                    corrupt_batches += 1;
+                    continue;
+                }
+            };
             records += rows.len() as u64;
             slot.task_mut().process(input, &rows, &mut context)?;
         }
@@ -50,10 +58,12 @@ impl Worker {
         if let Some(input) = slot.inputs_mut().get_mut(index) {
             input.handle_processed(next.max(input.next()));
         }
-        if records > 0 || slot.task_mut().is_dirty() {
+        self.metrics.corrupt_batches += corrupt_batches;
+        if records > 0 || corrupt_batches > 0 || slot.task_mut().is_dirty() {
             self.cycle.handle_processed(now, id, records, bytes);
         }
         self.metrics.records += records;
+        self.stalled = None;
         let reached = end.is_some_and(|end| next >= end);
         if reached {
             self.reach_end(now, partition, id, input)?;

@@ -4,14 +4,17 @@ use std::collections::BTreeSet;
 
 use thalweg_client::{ConsumeError, Disposition, Revocation, StartAt, TopicPartition};
 
+use tokio::time::Instant;
+
 use super::Worker;
+use super::corrupt::source_settings;
 use crate::assignor::TaskId;
 use crate::runtime::error::AppError;
 use crate::runtime::idle::IdleWatch;
 use crate::runtime::restore::Candidate;
 use crate::runtime::slot::Slot;
-use crate::runtime::status::Health;
 use crate::runtime::takeover::{TakenChangelog, TakenInput, Takeover};
+use crate::source::BadRecordPolicy;
 use crate::task::{InputInit, TaskInit};
 use crate::topology::{InputKind, OnOutOfRange, SourceSettings, StartFrom};
 
@@ -95,7 +98,7 @@ impl Worker {
     /// A restored task begins to run.
     pub(super) fn take(&mut self, slot: Slot) -> Result<(), AppError> {
         for (index, input) in slot.inputs().iter().enumerate() {
-            let settings = self.source_settings(slot.id, index);
+            let settings = source_settings(&self.instance, slot.id, input.id);
             self.idle.insert(
                 input.partition.clone(),
                 IdleWatch::new(settings.and_then(|settings| settings.idle_after)),
@@ -181,15 +184,6 @@ impl Worker {
         })
     }
 
-    fn source_settings(&self, id: TaskId, slot_input: usize) -> Option<SourceSettings> {
-        let index = usize::try_from(id.sub_topology.0).ok()?;
-        let sub_topology = self.instance.topology.sub_topologies().get(index)?;
-        match sub_topology.inputs.get(slot_input)?.kind {
-            InputKind::Source(settings) => Some(settings),
-            InputKind::Repartition { .. } => None,
-        }
-    }
-
     fn tasks_of(&self, partitions: &[TopicPartition]) -> BTreeSet<TaskId> {
         let topics = &self.instance.task_topics;
         partitions
@@ -198,18 +192,19 @@ impl Worker {
             .collect()
     }
 
-    pub(super) fn handle_consume_error(&mut self, error: ConsumeError) -> Result<(), AppError> {
+    pub(super) fn handle_consume_error(
+        &mut self,
+        now: Instant,
+        error: ConsumeError,
+    ) -> Result<(), AppError> {
+        if self.go_on_after(now, &error)?.is_some() {
+            return Ok(());
+        }
         match error.disposition() {
             Disposition::Fatal => Err(AppError::cluster("reading input", error)),
             _ => {
                 tracing::warn!(worker = self.index, "{error}");
                 self.stalled = Some(error.to_string());
-                self.instance.board.set_health(
-                    self.index,
-                    Health::Stalled {
-                        reason: error.to_string(),
-                    },
-                );
                 Ok(())
             }
         }
@@ -221,6 +216,7 @@ fn repartition_settings() -> SourceSettings {
     SourceSettings {
         start_from: StartFrom::Earliest,
         on_out_of_range: OnOutOfRange::Fail,
+        on_bad_record: BadRecordPolicy::Fail,
         idle_after: None,
     }
 }
