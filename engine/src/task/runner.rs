@@ -121,6 +121,17 @@ impl OperatorTask {
     }
 }
 
+impl OperatorTask {
+    /// Brings what is reported of the state up to date.
+    fn measure_state(&mut self) {
+        self.counts.state_rows = 0;
+        self.counts.state_bytes = 0;
+        for input in &mut self.inputs {
+            input.signal(&mut Signal(SignalKind::Report(&mut self.counts)));
+        }
+    }
+}
+
 impl Task for OperatorTask {
     fn process(
         &mut self,
@@ -196,11 +207,7 @@ impl Task for OperatorTask {
         for input in &mut self.inputs {
             input.signal(&mut Signal(SignalKind::Cursors(&mut cursors)));
         }
-        self.counts.state_rows = 0;
-        self.counts.state_bytes = 0;
-        for input in &mut self.inputs {
-            input.signal(&mut Signal(SignalKind::Report(&mut self.counts)));
-        }
+        self.measure_state();
         let metadata = self.time.seal(cursors);
         self.touched = false;
         let commit_sequence = metadata.commit_sequence;
@@ -278,6 +285,7 @@ impl Task for OperatorTask {
         if left.is_some() || !restored.complete {
             return Err(refuse(self, MetadataError::Fingerprint));
         }
+        self.measure_state();
         Ok(())
     }
 

@@ -211,9 +211,16 @@ impl Takeover {
             .any(|(_, note)| note.has_state);
         for (changelog, range) in self.changelogs.iter().zip(changelogs) {
             self.check_changelog(changelog)?;
+            // Without offsets the input is read from its start again, and state from its start has to
+            // go with it. Exactly once, finding state here is an error that `finish` tells.
+            let starts_anew = !self.exactly_once && self.committed.iter().all(Option::is_none);
             self.progress.push(Progress {
                 begin: range.log_start_offset,
-                position: range.log_start_offset,
+                position: if starts_anew {
+                    range.end_offset
+                } else {
+                    range.log_start_offset
+                },
                 end: range.end_offset,
                 records: 0,
             });
