@@ -11,12 +11,15 @@
 //! Reading a large frame exactly to its end costs one more system call per frame, and saves moving
 //! the head of the next frame to another buffer, which for 1 MiB responses in a pipeline would be
 //! half of all bytes. A small frame is copied so that it holds its own bytes alive and no more.
+//!
+//! The kernel copies to an odd address at a third of its speed (Zen 4: 390 µs instead of 115 µs for
+//! 1 MiB), so large reads begin at aligned ones.
 
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{BufMut, Bytes};
+use bytes::{Buf, BufMut, Bytes};
 use tokio::io::AsyncReadExt;
 
 use super::buffer::{ReceiveBuffer, ReceivePool};
@@ -25,6 +28,12 @@ use super::transport::ByteStream;
 
 /// How much is read before it is known how long the frame is.
 const LOOK_BYTES: usize = 16 << 10;
+
+/// Large reads go to addresses that are a multiple of this.
+const ALIGNMENT: usize = 64;
+
+/// Below this an odd address costs less than reading up to the next aligned one by itself.
+const REALIGN_BYTES_MIN: usize = 8 << 10;
 
 /// The length prefix of a frame, in bytes.
 const PREFIX_BYTES: usize = 4;
@@ -50,8 +59,56 @@ pub(crate) struct FrameReader {
 
 struct LargeFrame {
     buffer: ReceiveBuffer,
-    /// Invariant: `buffer.len() <= length`.
-    length: usize,
+    /// Bytes in front of the frame, for the sake of alignment.
+    padding: usize,
+    /// The length of the buffer when the frame is whole. Invariant: `buffer.len() <= end`.
+    end: usize,
+}
+
+impl LargeFrame {
+    /// Begins a frame of `length` bytes of which `head` has been read.
+    fn begin(pool: &ReceivePool, length: usize, head: &[u8]) -> LargeFrame {
+        let mut buffer = pool.take(length + ALIGNMENT);
+        let padding = bytes_to_alignment(buffer.memory().as_ptr().addr() + head.len());
+        buffer.memory().resize(padding, 0);
+        buffer.memory().extend_from_slice(head);
+        LargeFrame {
+            buffer,
+            padding,
+            end: padding + length,
+        }
+    }
+
+    /// Makes sure that something can be read.
+    fn make_room(&mut self) {
+        let missing = self.end - self.buffer.len();
+        let memory = self.buffer.memory();
+        if memory.len() == memory.capacity() {
+            // Only beyond the pooled sizes. Doubling keeps what is held within twice of what was
+            // really sent.
+            memory.reserve_exact(missing.min(memory.len()));
+        }
+    }
+
+    /// How much the next read may bring.
+    fn bytes_wanted(&mut self) -> usize {
+        let missing = self.end - self.buffer.len();
+        let address = self.buffer.memory().as_ptr().addr() + self.buffer.len();
+        match bytes_to_alignment(address) {
+            odd if odd > 0 && missing >= REALIGN_BYTES_MIN => odd,
+            _ => missing,
+        }
+    }
+
+    fn into_frame(self) -> Bytes {
+        let mut frame = self.buffer.freeze();
+        frame.advance(self.padding);
+        frame
+    }
+}
+
+fn bytes_to_alignment(address: usize) -> usize {
+    address.next_multiple_of(ALIGNMENT) - address
 }
 
 /// What the bytes at hand amount to.
@@ -96,11 +153,8 @@ impl FrameReader {
 
     /// Takes a frame from the bytes at hand, or makes room for reading more of them.
     fn step(&mut self) -> Result<Step, ConnectionFailure> {
-        if let Some(large) = self
-            .large
-            .take_if(|large| large.buffer.len() == large.length)
-        {
-            return Ok(Step::Frame(large.buffer.freeze()));
+        if let Some(large) = self.large.take_if(|large| large.buffer.len() == large.end) {
+            return Ok(Step::Frame(large.into_frame()));
         }
         if self.large.is_some() {
             return Ok(Step::ReadMore);
@@ -120,11 +174,9 @@ impl FrameReader {
             self.compact();
             return Ok(Step::ReadMore);
         }
-        let mut buffer = self.pool.take(length);
-        buffer.memory().extend_from_slice(rest);
+        self.large = Some(LargeFrame::begin(&self.pool, length, rest));
         self.look.clear();
         self.look_taken = 0;
-        self.large = Some(LargeFrame { buffer, length });
         Ok(Step::ReadMore)
     }
 
@@ -155,15 +207,10 @@ impl FrameReader {
         stream: &mut Box<dyn ByteStream>,
     ) -> Poll<Result<usize, ConnectionFailure>> {
         let (memory, bytes_max) = match &mut self.large {
-            Some(LargeFrame { buffer, length }) => {
-                let missing = *length - buffer.len();
-                let memory = buffer.memory();
-                if memory.len() == memory.capacity() {
-                    // Only beyond the pooled sizes. Doubling keeps what is held within twice of
-                    // what was really sent.
-                    memory.reserve_exact(missing.min(memory.len()));
-                }
-                (memory, missing)
+            Some(large) => {
+                large.make_room();
+                let wanted = large.bytes_wanted();
+                (large.buffer.memory(), wanted)
             }
             None => {
                 let room = LOOK_BYTES - self.look.len();

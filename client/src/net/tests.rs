@@ -4,6 +4,7 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -21,11 +22,16 @@ use super::writer::FrameWriter;
 use super::{ReceivePool, buffer};
 use crate::rng::Rng;
 
+/// Address and size of memory that was offered to be filled.
+type Offered = (usize, usize);
+
 /// Delivers bytes in pieces of given sizes, with a pause (`Pending`) before each, and then ends.
 struct Pieces {
     bytes: Bytes,
     sizes: Box<dyn FnMut() -> usize + Send>,
     paused: bool,
+    /// Address and size of the memory that was offered for each piece.
+    asked: Option<Arc<Mutex<Vec<Offered>>>>,
 }
 
 impl Pieces {
@@ -34,6 +40,7 @@ impl Pieces {
             bytes: bytes.into(),
             sizes: Box::new(sizes),
             paused: false,
+            asked: None,
         }
     }
 }
@@ -48,6 +55,13 @@ impl AsyncRead for Pieces {
         if self.paused {
             cx.waker().wake_by_ref();
             return Poll::Pending;
+        }
+        if let Some(asked) = &self.asked {
+            let address = buf.filled().as_ptr().addr() + buf.filled().len();
+            asked
+                .lock()
+                .expect("nobody panicked")
+                .push((address, buf.remaining()));
         }
         let size = (self.sizes)().min(self.bytes.len()).min(buf.remaining());
         let piece = self.bytes.split_to(size);
@@ -176,6 +190,25 @@ async fn a_large_frame_stays_in_its_buffer_and_the_buffer_comes_back() {
     assert_eq!(pool.idle_buffers(), 0);
     drop(read);
     assert_eq!(pool.idle_buffers(), 2);
+}
+
+#[tokio::test]
+async fn large_reads_go_to_aligned_addresses() {
+    // Pieces of odd sizes, as a network delivers them; what is asked for is recorded.
+    let asked: Arc<Mutex<Vec<(usize, usize)>>> = Arc::default();
+    let record = Arc::clone(&asked);
+    let sent = frame(300 << 10, 1);
+    let mut pieces = Pieces::new(framed(&sent), || 33_333);
+    pieces.asked = Some(record);
+    let (read, _) = read_all(read_only(pieces), &pool(), 1 << 20).await;
+    assert!(read[0] == sent);
+    let asked = asked.lock().expect("no reader panicked");
+    let large = asked.iter().filter(|(_, room)| *room > 16 << 10);
+    assert!(large.clone().count() > 5);
+    assert!(
+        large.clone().all(|(address, _)| address % 64 == 0),
+        "{asked:?}"
+    );
 }
 
 #[tokio::test]
