@@ -45,6 +45,10 @@ pub(crate) struct Received<R> {
 pub(crate) enum Reply<R: Request> {
     Answer(R::Response),
     /// Answers later; requests behind it on the same connection wait.
+    #[allow(
+        dead_code,
+        reason = "what a fake broker can do, whichever tests there are"
+    )]
     AnswerAfter(Duration, R::Response),
     /// Closes the connection instead of answering.
     Disconnect,

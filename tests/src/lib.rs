@@ -3,6 +3,7 @@
 //! This library holds what several of them share.
 
 pub mod json;
+pub mod raw_reader;
 pub mod record_vectors;
 pub mod recovery;
 pub mod vectors;

@@ -2,6 +2,8 @@
 //! rebalance a line, assigned again here and compared partition by partition. Where Java's result
 //! follows the order of a hash map (`portable: false`) only validity and balance are compared.
 
+#![allow(clippy::indexing_slicing, reason = "out of bounds is a failed test")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::Path;

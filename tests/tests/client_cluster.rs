@@ -2,6 +2,8 @@
 //! Method: the admin client and `Cluster` against a Kafka of this machine; one broker where that is
 //! enough, three of their own where brokers are frozen, killed and replaced.
 
+#![allow(clippy::indexing_slicing, reason = "out of bounds is a failed test")]
+
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Duration;

@@ -2,6 +2,8 @@
 //! meanwhile. Method: records written by our producer, read back by hand-assigned partitions and by
 //! groups, on a Kafka of this machine.
 
+#![allow(clippy::indexing_slicing, reason = "out of bounds is a failed test")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -459,7 +461,7 @@ async fn commit_and_resume(kafka: &Kafka) {
         .await
         .expect("committed");
     let committed = first
-        .committed(&[partition.clone()], true)
+        .committed(std::slice::from_ref(&partition), true)
         .await
         .expect("an answer");
     assert_eq!(committed[&partition], offset);

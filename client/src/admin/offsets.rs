@@ -252,7 +252,7 @@ impl RoutedOperation for DeleteRecords {
             let name: Arc<str> = Arc::from(&*topic.name);
             answers.extend(topic.partitions.iter().map(|partition| {
                 let key = TopicPartition::new(Arc::clone(&name), partition.partition_index);
-                let low_watermark = Offset::from(partition.low_watermark);
+                let low_watermark = partition.low_watermark;
                 let outcome = partition_outcome(
                     ApiKey::DeleteRecords,
                     &key,

@@ -89,11 +89,6 @@ impl BrokerConnection {
         &self.address
     }
 
-    /// The version range a broker offers for an API; `None` if it does not know it.
-    pub(crate) fn offered(&self, api: ApiKey) -> Option<(i16, i16)> {
-        self.versions.range(api)
-    }
-
     pub(super) fn versions(&self) -> &ApiVersions {
         &self.versions
     }

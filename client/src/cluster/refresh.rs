@@ -439,14 +439,14 @@ impl Inner {
     fn publish(&self, response: &MetadataResponse, wish: u64) {
         self.refresh.state.send_modify(|state| {
             let next = state.snapshot.merge(response);
-            if let (Some(before), Some(now)) = (state.snapshot.cluster_id(), next.cluster_id()) {
-                if before != now {
-                    tracing::warn!(
-                        before,
-                        now,
-                        "the bootstrap servers lead to another cluster now"
-                    );
-                }
+            if let (Some(before), Some(now)) = (state.snapshot.cluster_id(), next.cluster_id())
+                && before != now
+            {
+                tracing::warn!(
+                    before,
+                    now,
+                    "the bootstrap servers lead to another cluster now"
+                );
             }
             state.snapshot = Arc::new(next);
             state.fulfilled = state.fulfilled.max(wish);

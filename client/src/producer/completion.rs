@@ -86,7 +86,8 @@ impl Completion {
 pub(super) struct Settle {
     /// `None` once it was told, or taken over by the parts of a split.
     target: Option<Target>,
-    held: Arc<Held>,
+    /// Given back before the outcome is told: who hears it finds the room that it makes.
+    held: Option<Arc<Held>>,
 }
 
 /// What a batch holds from its first record to the end of its delivery.
@@ -137,11 +138,12 @@ impl Settle {
         });
         Settle {
             target: Some(Target::Whole(completion)),
-            held,
+            held: Some(held),
         }
     }
 
     pub(super) fn written(mut self, base_offset: Offset) {
+        self.held = None;
         match self.target.take() {
             Some(Target::Whole(completion)) => {
                 completion.settle(BatchOutcome::Written(base_offset));
@@ -156,6 +158,7 @@ impl Settle {
     }
 
     fn fail(&mut self, error: ProduceError) {
+        self.held = None;
         match self.target.take() {
             Some(Target::Whole(completion)) => completion.settle(BatchOutcome::Failed(error)),
             Some(Target::Part { parts, .. }) => parts.failed(error),
@@ -165,10 +168,10 @@ impl Settle {
 
     /// Two ends for the halves of a batch whose second half begins at record `at` of it.
     pub(super) fn split(mut self, at: u32) -> (Settle, Settle) {
-        let held = Arc::clone(&self.held);
+        let held = self.held.take();
         let half = |target| Settle {
             target,
-            held: Arc::clone(&held),
+            held: held.clone(),
         };
         let (parts, first_index) = match self.target.take() {
             None => return (half(None), half(None)),

@@ -54,3 +54,6 @@ pub use partitioner::{Partitioning, partition_for_key};
 pub use producer::Producer;
 pub use record::ProducerRecord;
 pub use transactional::{Abort, Commit, OffsetsSent, Transaction, TransactionalProducer};
+
+#[cfg(test)]
+mod tests;

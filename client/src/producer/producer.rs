@@ -36,7 +36,7 @@ use super::record::ProducerRecord;
 /// Dropping a producer does not block: what was handed over is still delivered in the background, as
 /// long as its runtime runs. To know that it was, [`flush`](Self::flush) first.
 pub struct Producer {
-    handle: Handle,
+    pub(super) handle: Handle,
 }
 
 impl Producer {

@@ -49,7 +49,7 @@ use super::transactions::{End, Offsets};
 ///
 /// Dropping the producer does not block: an open transaction is aborted in the background.
 pub struct TransactionalProducer {
-    handle: Handle,
+    pub(super) handle: Handle,
     /// The transaction that is, or next will be, open. Numbered from 1.
     transaction: u64,
     /// Whether something was sent in it.

@@ -36,6 +36,7 @@ const ONLY_IN: &[(&str, &[&str], &[&str])] = &[
         &[
             "engine/src/lib.rs",
             "engine/src/app/",
+            "engine/src/assignor/",
             "engine/src/runtime/",
             "engine/src/seams/",
         ],

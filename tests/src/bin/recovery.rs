@@ -1,0 +1,146 @@
+//! Exactly once under kills: jobs on a real Kafka of three brokers while processes and brokers
+//! are killed and frozen, then their output against a recomputation from their input.
+//!
+//! `cargo run --release -p thalweg-tests --bin recovery -- --kills 20 --seed 7`
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+use clap::Parser;
+use thalweg_client::Rng;
+use thalweg_tests::recovery::{Job, RunSettings, run};
+
+/// Kills and freezes instances and brokers under running jobs, and checks every output record.
+#[derive(Debug, Parser)]
+#[command(name = "recovery")]
+struct Arguments {
+    /// Decides what is struck when; default: a new one each time, which is printed.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// How many kills, freezes and broker kills, a third of each.
+    #[arg(long, default_value_t = 20)]
+    kills: usize,
+    /// Over how many seconds; default: 15 for each kill.
+    #[arg(long)]
+    seconds: Option<u64>,
+    /// Processes of each job.
+    #[arg(long, default_value_t = 3)]
+    instances: usize,
+    /// Threads of each process.
+    #[arg(long, default_value_t = 1)]
+    workers: u32,
+    /// Brokers; with fewer than three they are not killed.
+    #[arg(long, default_value_t = 3)]
+    brokers: i32,
+    /// Input records a second.
+    #[arg(long, default_value_t = 500)]
+    rate: u64,
+    /// The program under test; default: built here.
+    #[arg(long, value_name = "PROGRAM")]
+    chaos: Option<PathBuf>,
+    /// Where logs and state folders go, and stay; default: a new temporary folder.
+    #[arg(long)]
+    folder: Option<PathBuf>,
+    /// Only this job: pass, counts, windows or canary.
+    #[arg(long)]
+    job: Option<String>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let settings = match settings(&arguments) {
+        Ok(settings) => settings,
+        Err(error) => {
+            eprintln!("recovery: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    println!(
+        "seed {}, logs in {}",
+        settings.seed,
+        settings.folder.display()
+    );
+    match run(&settings, &|line| println!("{line}")).await {
+        Ok(report) => {
+            print!("{report}");
+            if report.is_good() {
+                println!("seed {}: ok", settings.seed);
+                return ExitCode::SUCCESS;
+            }
+        }
+        Err(error) => println!("FAILED: {error}"),
+    }
+    println!(
+        "seed {}: FAILED, see {}",
+        settings.seed,
+        settings.folder.display()
+    );
+    ExitCode::FAILURE
+}
+
+fn settings(arguments: &Arguments) -> Result<RunSettings, String> {
+    let mut jobs = vec![Job::PASS, Job::COUNTS, Job::WINDOWS, Job::CANARY];
+    if let Some(name) = &arguments.job {
+        jobs.retain(|job| job.name == name);
+        if jobs.is_empty() {
+            return Err(format!(
+                "no job is called {name}: pass, counts, windows or canary"
+            ));
+        }
+    }
+    let kills = u64::try_from(arguments.kills).unwrap_or(u64::MAX);
+    let seconds = arguments.seconds.unwrap_or(kills.saturating_mul(15));
+    let seed = arguments
+        .seed
+        .unwrap_or_else(|| Rng::from_entropy().below(1_000_000));
+    Ok(RunSettings {
+        seed,
+        blows: arguments.kills,
+        over: Duration::from_secs(seconds),
+        brokers: arguments.brokers,
+        instances: arguments.instances,
+        workers: arguments.workers,
+        records_per_second: arguments.rate,
+        chaos: arguments.chaos.clone().map_or_else(build_chaos, Ok)?,
+        folder: folder(arguments)?,
+        jobs,
+    })
+}
+
+/// Where this run leaves its logs and state folders: those of another run would be in its way.
+fn folder(arguments: &Arguments) -> Result<PathBuf, String> {
+    match &arguments.folder {
+        Some(folder) if folder.exists() => Err(format!("{} exists already", folder.display())),
+        Some(folder) => Ok(folder.clone()),
+        None => match tempfile::TempDir::with_prefix("thalweg-recovery-") {
+            Ok(folder) => Ok(folder.keep()),
+            Err(error) => Err(format!("no temporary folder can be made: {error}")),
+        },
+    }
+}
+
+/// Builds the example and returns its path.
+fn build_chaos() -> Result<PathBuf, String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["build", "--release", "-p", "thalweg", "--example", "chaos"])
+        .args(["--message-format", "json"])
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")))
+        .stderr(std::process::Stdio::inherit())
+        .output()
+        .map_err(|error| format!("cargo does not run ({error}): give --chaos PROGRAM"))?;
+    let lines = String::from_utf8_lossy(&output.stdout).into_owned();
+    let messages = lines
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok());
+    let program = messages.filter_map(|message: serde_json::Value| {
+        let is_chaos = message.pointer("/target/name")?.as_str() == Some("chaos");
+        let path = message.get("executable")?.as_str().filter(|_| is_chaos)?;
+        Some(PathBuf::from(path))
+    });
+    program
+        .reduce(|_, newest| newest)
+        .ok_or_else(|| "chaos could not be built".to_owned())
+}
