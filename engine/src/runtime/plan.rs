@@ -168,7 +168,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::task::{ChangelogId, InputId, OutputId};
+    use crate::task::{InputId, OutputId};
     use crate::topology::{Blueprint, Changelog, Input, OutputTopic, SourceSettings, SubTopology};
 
     fn source(topic: &str) -> (String, InputKind) {
@@ -207,19 +207,16 @@ mod tests {
                     })
                     .collect(),
                 changelogs: Vec::<Changelog>::new(),
-                outputs: vec![],
                 factory: Arc::new(|_| panic!("no task is made here")),
             })
             .collect();
-        let outputs = (0..)
-            .zip(outputs)
-            .map(|(id, (topic, kind))| OutputTopic {
-                id: OutputId(id),
+        let outputs = outputs
+            .into_iter()
+            .map(|(topic, kind)| OutputTopic {
                 topic: topic.into(),
                 kind,
             })
             .collect();
-        let _ = ChangelogId(0);
         Topology::new(Blueprint {
             application_id: "app".to_owned(),
             sub_topologies,

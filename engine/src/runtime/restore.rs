@@ -385,8 +385,24 @@ impl Restorer {
         ))))
     }
 
-    fn handle_error(&self, error: &ConsumeError) -> Result<Restored, AppError> {
-        Err(AppError::cluster("reading changelogs", error))
+    fn handle_error(&mut self, error: &ConsumeError) -> Result<Restored, AppError> {
+        if error.disposition() == Disposition::Fatal {
+            return Err(AppError::cluster("reading changelogs", error));
+        }
+        tracing::warn!("reading changelogs: {error}");
+        // An error stops its partition until a seek.
+        let Some(partition) = error.topic_partition() else {
+            return Ok(Restored::Progress);
+        };
+        let job = self.changelogs.get(partition).copied();
+        let position = job.and_then(|(id, index)| {
+            let takeover = self.jobs.get(&id)?.takeover.as_ref()?;
+            takeover.position_of(index)
+        });
+        if let Some((consumer, position)) = self.consumer.as_mut().zip(position) {
+            let _ = consumer.seek(partition, StartAt::Offset(position));
+        }
+        Ok(Restored::Progress)
     }
 }
 

@@ -219,11 +219,6 @@ impl Outputs {
         std::mem::take(&mut self.appended)
     }
 
-    /// How much was appended since `take_appended` or `clear`.
-    pub(crate) fn appended(&self) -> Appended {
-        self.appended
-    }
-
     /// The name of an output topic.
     pub(crate) fn topic(&self, output: OutputId) -> Arc<str> {
         self.topics

@@ -36,17 +36,12 @@ impl Graph {
         }
 
         let number = |group: GroupId| numbers.get(&self.root_of(group)).copied();
-        let outputs = self
-            .outputs
-            .iter()
-            .enumerate()
-            .filter_map(|(index, output)| {
-                Some(OutputTopic {
-                    id: OutputId(index as u32),
-                    topic: Arc::clone(&output.topic),
-                    kind: Self::output_kind(output.kind, number)?,
-                })
-            });
+        let outputs = self.outputs.iter().filter_map(|output| {
+            Some(OutputTopic {
+                topic: Arc::clone(&output.topic),
+                kind: Self::output_kind(output.kind, number)?,
+            })
+        });
         let mut groups: Vec<(SubTopologyId, GroupId)> =
             numbers.iter().map(|(group, id)| (*id, *group)).collect();
         groups.sort_unstable();
@@ -114,7 +109,6 @@ impl Graph {
                 id: changelog,
                 operator: Arc::clone(&operator.name),
                 topic: topic.map_or_else(|| "".into(), |output| Arc::clone(&output.topic)),
-                output: operator.output,
             });
             planned_changelogs.insert(
                 super::graph::OperatorId(index),
@@ -126,18 +120,14 @@ impl Graph {
             );
         }
 
-        let outputs: Vec<OutputId> = self
+        // In the order of `OutputId`.
+        let repartitions = self
             .outputs
             .iter()
             .enumerate()
             .filter(|(_, output)| output.groups.iter().any(|group| is_here(*group)))
-            .map(|(index, _)| OutputId(index as u32))
-            .collect();
-        let repartitions = outputs.iter().copied().filter(|output| {
-            self.outputs
-                .get(output.0 as usize)
-                .is_some_and(super::graph::OutputEntry::is_repartition)
-        });
+            .filter(|(_, output)| output.is_repartition())
+            .map(|(index, _)| OutputId(index as u32));
         let names: Vec<&str> = inputs.iter().map(|input| &*input.topic).collect();
         let plan = Arc::new(TaskPlan {
             id,
@@ -162,7 +152,6 @@ impl Graph {
             id,
             inputs,
             changelogs,
-            outputs,
             factory,
         }
     }

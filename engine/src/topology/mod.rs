@@ -48,8 +48,6 @@ pub(crate) struct SubTopology {
     pub(crate) inputs: Vec<Input>,
     /// In the order of `ChangelogId`.
     pub(crate) changelogs: Vec<Changelog>,
-    /// All outputs its tasks may write, changelogs included, ascending.
-    pub(crate) outputs: Vec<OutputId>,
     pub(crate) factory: TaskFactory,
 }
 
@@ -120,14 +118,11 @@ pub(crate) struct Changelog {
     pub(crate) operator: Arc<str>,
     /// `<application>-<operator>-changelog`; compacted.
     pub(crate) topic: Arc<str>,
-    /// Its place among the outputs.
-    pub(crate) output: OutputId,
 }
 
 /// A topic the application writes.
 #[derive(Debug, Clone)]
 pub(crate) struct OutputTopic {
-    pub(crate) id: OutputId,
     pub(crate) topic: Arc<str>,
     pub(crate) kind: OutputKind,
 }

@@ -273,6 +273,13 @@ impl Takeover {
         self.progress.get(changelog).map(|progress| progress.begin)
     }
 
+    /// Where to go on reading a changelog.
+    pub(crate) fn position_of(&self, changelog: usize) -> Option<Offset> {
+        self.progress
+            .get(changelog)
+            .map(|progress| progress.position)
+    }
+
     /// Whether a changelog has to be read further.
     pub(crate) fn is_behind(&self, changelog: usize) -> bool {
         self.progress

@@ -125,6 +125,7 @@ impl Worker {
                 };
                 tracing::warn!(%partition, "{error}; going on elsewhere, as the source says");
                 let _ = self.consumer.seek(partition, start);
+                self.relocated.insert(partition.clone());
                 Ok(Some(()))
             }
             _ => Ok(None),

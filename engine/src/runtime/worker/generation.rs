@@ -162,6 +162,7 @@ impl Worker {
         self.outputs.clear();
         self.sealed = None;
         self.held.clear();
+        self.relocated.clear();
         // What was done at an end is undone with the rest.
         let finished = std::mem::take(&mut self.finished);
         for partition in &finished {
@@ -169,20 +170,16 @@ impl Worker {
         }
         let mut tasks = BTreeSet::new();
         for slot in self.slots.values_mut() {
-            let moved = slot
-                .inputs()
-                .iter()
-                .any(|input| input.next() != input.committed());
             slot.abort();
             tasks.insert(slot.id);
-            if !moved {
-                continue;
-            }
             for input in slot.inputs() {
-                // Not assigned any more: then it is about to be given up.
-                let _ = self
-                    .consumer
-                    .seek(&input.partition, StartAt::Offset(input.next()));
+                // What was held back is dropped above, so also a task that processed nothing may
+                // have to read again.
+                if self.consumer.position(&input.partition) != Some(input.next()) {
+                    // Not assigned any more: then it is about to be given up.
+                    let start = StartAt::Offset(input.next());
+                    let _ = self.consumer.seek(&input.partition, start);
+                }
             }
         }
         self.cycle.handle_undone();

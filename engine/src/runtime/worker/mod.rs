@@ -68,6 +68,8 @@ pub(crate) struct Worker {
     decoder: RecordDecoder,
     orders: watch::Receiver<Order>,
     ends: EndMarks,
+    /// Partitions whose next records may begin anywhere, as their source says.
+    relocated: BTreeSet<TopicPartition>,
     /// Partitions that were read up to their ends.
     finished: BTreeSet<TopicPartition>,
     /// What was sealed and is to be handed to the settler.
@@ -148,6 +150,7 @@ impl Worker {
             decoder: RecordDecoder::new(),
             orders: instance.board.orders(),
             ends: EndMarks::new(instance.ends.clone()),
+            relocated: BTreeSet::new(),
             finished: BTreeSet::new(),
             sealed: None,
             sealed_at: now,

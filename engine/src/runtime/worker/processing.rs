@@ -1,6 +1,6 @@
 //! Records and time, given to tasks.
 
-use thalweg_client::{FetchedRecords, TopicPartition};
+use thalweg_client::{FetchedRecords, StartAt, TopicPartition};
 use tokio::time::Instant;
 
 use super::corrupt::{let_pass, source_settings};
@@ -25,9 +25,17 @@ impl Worker {
         let Some(slot) = self.slots.get_mut(&id) else {
             return Ok(());
         };
-        let Some(input) = slot.inputs().get(index).map(|input| input.id) else {
+        let Some((input, expected)) = slot.inputs().get(index).map(|i| (i.id, i.next())) else {
             return Ok(());
         };
+        if fetched.start_offset() != expected && !self.relocated.remove(partition) {
+            // Fetched before the partition was given up and came back, or went back: neither to be
+            // processed twice nor to be passed over. Behind an end it is not wanted at all.
+            if !self.finished.contains(partition) {
+                let _ = self.consumer.seek(partition, StartAt::Offset(expected));
+            }
+            return Ok(());
+        }
         let end = self.ends.end_of(partition);
         let mut context = TaskContext {
             outputs: &mut self.outputs,

@@ -79,6 +79,7 @@ impl Worker {
                     self.routes.remove(&input.partition);
                     self.idle.remove(&input.partition);
                     self.finished.remove(&input.partition);
+                    self.relocated.remove(&input.partition);
                 }
             }
         }
@@ -205,6 +206,15 @@ impl Worker {
             _ => {
                 tracing::warn!(worker = self.index, "{error}");
                 self.stalled = Some(error.to_string());
+                // An error stops its partition until a seek.
+                let route = error
+                    .topic_partition()
+                    .and_then(|found| self.routes.get(found));
+                let slot = route.and_then(|(id, index)| Some((self.slots.get(id)?, *index)));
+                if let Some(input) = slot.and_then(|(slot, index)| slot.inputs().get(index)) {
+                    let start = StartAt::Offset(input.next());
+                    let _ = self.consumer.seek(&input.partition, start);
+                }
                 Ok(())
             }
         }
