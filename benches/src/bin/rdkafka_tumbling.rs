@@ -153,7 +153,7 @@ impl Job {
                     break;
                 };
                 let message = message?;
-                first.get_or_insert_with(|| meter::first(0));
+                first.get_or_insert_with(meter::first);
                 records += 1;
                 let partition = self
                     .partitions

@@ -3,7 +3,6 @@
 use std::error::Error;
 
 use clap::{Args, ValueEnum};
-use indicatif::ProgressBar;
 use thalweg_client::{
     Admin, CallError, ClientConfig, Cluster, Compression, ErrorCode, IsolationLevel, NewTopic,
     OffsetSpec, Producer, ProducerRecord, SendError, TopicPartition,
@@ -82,13 +81,8 @@ pub(crate) async fn generate(arguments: &GenerateArguments) -> Result<(), Box<dy
         bar.set_position(next);
     }
     producer.flush().await?;
-    finish(&bar);
+    progress::finish(&bar);
     Ok(())
-}
-
-fn finish(bar: &ProgressBar) {
-    bar.finish();
-    eprintln!();
 }
 
 /// Sends events `from` to `end`; returns the first that found no room.

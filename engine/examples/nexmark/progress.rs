@@ -10,3 +10,9 @@ pub(crate) fn bar(total: u64, what: &'static str) -> ProgressBar {
         .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         .with_message(what)
 }
+
+/// Leaves the bar as it is, and goes on below it.
+pub(crate) fn finish(bar: &ProgressBar) {
+    bar.finish();
+    eprintln!();
+}
