@@ -51,3 +51,8 @@ pub use task::{AppendError, MetadataError, RestoreError, SinkFailure, TaskError}
 pub use time::{EventTime, OnIdle, Watermark, millis, secs};
 pub use topology::{OnOutOfRange, StartFrom, Topology, TopologyError, TopologyFault};
 pub use window::{Emit, Tumbling, Window, WindowStream, Windowed, WindowedStream};
+
+/// The README's program, which must compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -7,7 +7,7 @@ use crate::topology::{GroupId, TaskBuilder};
 
 use super::Push;
 
-/// Operators from a [`Root`] up to some point of the program, without what comes after. Built once
+/// Operators from a `Root` up to some point of the program, without what comes after. Built once
 /// per task, when the end of the run is known.
 pub trait Chain: Clone + Send + 'static {
     /// Where its elements come from.
