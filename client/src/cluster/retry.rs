@@ -8,7 +8,7 @@ use crate::error::{CallError, Disposition};
 
 /// An operation that is tried until it succeeds, fails for good, or its time is up.
 ///
-/// ```ignore
+/// ```text
 /// let mut retry = cluster.retry("list offsets");
 /// loop {
 ///     match attempt().await {

@@ -109,15 +109,15 @@ async fn read_rows(
     topic: &str,
     findings: &mut Findings,
 ) -> Result<(), Box<dyn Error>> {
-    let isolation = IsolationLevel::ReadCommitted;
     let partitions = 0..i32::try_from(cluster.topic(topic).await?.partitions().len())?;
     let latest = partitions.map(|p| (TopicPartition::new(topic, p), OffsetSpec::Latest));
+    // Uncommitted: the markers of the last transaction may trail its end, and are to be waited for.
     let ends = Admin::new(cluster)
-        .list_offsets(latest, isolation)
+        .list_offsets(latest, IsolationLevel::ReadUncommitted)
         .await
         .all()?;
     let mut consumer = Consumer::builder(cluster)
-        .isolation_level(isolation)
+        .isolation_level(IsolationLevel::ReadCommitted)
         .build()?;
     consumer.assign(
         ends.keys()

@@ -5,7 +5,7 @@
 //! derives here write the code that follows from them: one function that decodes, one that encodes,
 //! one that knows the smallest encoding, and `Default` with Kafka's default values.
 //!
-//! ```ignore
+//! ```text
 //! /// Says that a member is alive.
 //! #[derive(Debug, Clone, PartialEq, Message)]
 //! #[message(api_key = Heartbeat, versions = 0..=4, flexible = 4.., response = HeartbeatResponse)]
