@@ -5,20 +5,31 @@
 //! ```
 
 use std::error::Error;
+use std::process::ExitCode;
 
 use thalweg_client::{ClientConfig, Cluster, Consumer, OffsetReset, RecordDecoder};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
-    let usage = "usage: consume BOOTSTRAP_SERVERS GROUP TOPIC...";
-    let servers = arguments.next().ok_or(usage)?;
-    let group = arguments.next().ok_or(usage)?;
-    let topics: Vec<String> = arguments.collect();
-    if topics.is_empty() {
-        return Err(usage.into());
+    let (Some(servers), Some(group)) = (arguments.next(), arguments.next()) else {
+        eprintln!("usage: consume HOST:PORT[,HOST:PORT] GROUP TOPIC...");
+        return ExitCode::from(2);
+    };
+    match consume(servers, group, arguments.collect()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("consume: {error}");
+            ExitCode::FAILURE
+        }
     }
+}
 
+async fn consume(
+    servers: String,
+    group: String,
+    topics: Vec<String>,
+) -> Result<(), Box<dyn Error>> {
     let cluster = Cluster::connect(ClientConfig::new(servers)).await?;
     let mut consumer = Consumer::builder(&cluster)
         .group_id(group)

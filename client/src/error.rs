@@ -379,7 +379,7 @@ impl fmt::Display for CallError {
             }
             CallError::UnknownTopic { topic, waited } => write!(
                 f,
-                "topic '{topic}' does not exist (asked for {waited:?}): check its spelling, or \
+                "topic '{topic}' does not exist (asked for {waited:.1?}): check its spelling, or \
                  create it first"
             ),
             CallError::UnknownPartition {

@@ -5,12 +5,11 @@
 //!     --bootstrap-servers localhost:9092 --input lines --output counts
 //! ```
 
-use std::error::Error;
 use std::path::PathBuf;
 
 use clap::Parser;
 use serde::Serialize;
-use thalweg::{App, Emit, Json, Text, Tumbling, secs};
+use thalweg::{App, AppError, Emit, Json, Text, Tumbling, secs};
 
 /// Counts words in windows of five seconds, exactly once.
 #[derive(Debug, Parser)]
@@ -40,7 +39,7 @@ struct WordCount {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> Result<(), AppError> {
     let arguments = Arguments::parse();
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
@@ -67,10 +66,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         })
         .sink::<Json<_>>(&arguments.output);
     if arguments.until_end {
-        app.run_until_end().await?;
+        app.run_until_end().await
     } else {
         app.run_until(async { _ = tokio::signal::ctrl_c().await })
-            .await?;
+            .await
     }
-    Ok(())
 }

@@ -1,5 +1,6 @@
 //! Why an app could not start, or stopped.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,9 @@ use crate::task::{RestoreError, TaskError};
 
 /// Why an app could not start, or had to stop. What is committed is whole; what is not will be
 /// processed again by the next start.
-#[derive(Debug, Clone, thiserror::Error)]
+///
+/// `Debug` says the same as `Display`: it is what a `main` that returns this error prints.
+#[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum AppError {
     /// A setting that cannot be used.
@@ -71,6 +74,12 @@ pub enum AppError {
         /// The time it was given.
         deadline: Duration,
     },
+}
+
+impl fmt::Debug for AppError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl AppError {
