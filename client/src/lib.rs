@@ -41,8 +41,8 @@ pub use net::{ByteStream, ConnectionFailure, PeerProtocol, TcpTransport, Transpo
 pub use offset_and_metadata::OffsetAndMetadata;
 pub use producer::{
     Abort, Acks, Burst, Commit, CommitError, Delivered, OffsetsSent, Partitioning, ProduceError,
-    Producer, ProducerBuilder, ProducerRecord, SendError, Ticket, Transaction, TransactionError,
-    TransactionOutcome, TransactionalProducer, UnsentBatch, partition_for_key,
+    Producer, ProducerBuilder, ProducerRecord, RefusedRecord, SendError, Ticket, Transaction,
+    TransactionError, TransactionOutcome, TransactionalProducer, UnsentBatch, partition_for_key,
 };
 pub use rng::Rng;
 pub use spawn::{BoxFuture, Spawner, TokioSpawner};

@@ -153,6 +153,14 @@ impl Settle {
         }
     }
 
+    /// The place of the first record in the batch as it was given to the producer.
+    pub(super) fn first_index(&self) -> u32 {
+        match &self.target {
+            Some(Target::Part { first_index, .. }) => *first_index,
+            Some(Target::Whole(_)) | None => 0,
+        }
+    }
+
     pub(super) fn failed(mut self, error: ProduceError) {
         self.fail(error);
     }
@@ -374,6 +382,7 @@ mod tests {
             topic_partition: TopicPartition::new("t", 0),
             code: thalweg_protocol::ErrorCode::INVALID_RECORD,
             message: None,
+            records: Arc::default(),
         }
     }
 

@@ -470,6 +470,7 @@ impl Core {
                         topic_partition: topic_partition.clone(),
                         code,
                         message: Some("a producer id was refused".into()),
+                        records: Arc::default(),
                     });
             }
         }

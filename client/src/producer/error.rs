@@ -11,6 +11,8 @@ use thalweg_protocol::records::UnsealedBatch;
 use crate::TopicPartition;
 use crate::error::Disposition;
 
+use super::refused::RefusedRecord;
+
 /// Why a record was not taken by `send` or `try_send`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -143,6 +145,9 @@ pub enum ProduceError {
         code: ErrorCode,
         /// What the broker added in words.
         message: Option<Arc<str>>,
+        /// The records it is about, where the broker says so (KIP-467) or only one was sent. The
+        /// rest of the batch was not written either.
+        records: Arc<[RefusedRecord]>,
     },
     /// A single record is larger than the topic allows. It is not in the log.
     #[error(
@@ -154,6 +159,8 @@ pub enum ProduceError {
         topic_partition: TopicPartition,
         /// The size of the batch that held it alone, in bytes.
         batch_bytes: usize,
+        /// The record.
+        records: Arc<[RefusedRecord]>,
     },
     /// The delivery time-out passed before the batch could be sent. It is not in the log.
     #[error(

@@ -30,9 +30,10 @@ use crate::TopicPartition;
 
 use super::completion::Settle;
 use super::error::ProduceError;
+use super::refused::{RecordError, RefusedRecord, refused_records};
 use super::sequence::{Identity, advance};
 use super::split::split;
-use super::verdict::{ProduceVerdict, produce_verdict};
+use super::verdict::{ProduceVerdict, blames_records, produce_verdict};
 
 /// How many of a producer's batches a leader remembers, to recognise repetitions.
 const REMEMBERED: u64 = 5;
@@ -59,6 +60,7 @@ pub(super) enum Answer {
         code: ErrorCode,
         base_offset: Offset,
         message: Option<Arc<str>>,
+        record_errors: Arc<[RecordError]>,
     },
     /// None came; the leader may have processed the request.
     Lost { reason: Arc<str> },
@@ -66,6 +68,14 @@ pub(super) enum Answer {
     NotSent { reason: Arc<str> },
     /// The request will not be answered (`acks=0`).
     NoneExpected,
+}
+
+/// What a leader says about a batch that is not written.
+#[derive(Debug)]
+struct Refusal {
+    code: ErrorCode,
+    message: Option<Arc<str>>,
+    record_errors: Arc<[RecordError]>,
 }
 
 /// A batch to be sent.
@@ -362,15 +372,28 @@ impl Lane {
         }
         entry.in_flight = false;
         self.in_flight -= 1;
-        let (verdict, code, base_offset, message) = match answer {
-            Answer::NoneExpected => (ProduceVerdict::Written, ErrorCode::NONE, Offset(-1), None),
+        let (verdict, base_offset, refusal) = match answer {
+            Answer::NoneExpected => {
+                let refusal = Refusal {
+                    code: ErrorCode::NONE,
+                    message: None,
+                    record_errors: Arc::default(),
+                };
+                (ProduceVerdict::Written, Offset(-1), refusal)
+            }
             Answer::Leader {
                 code,
                 base_offset,
                 message,
+                record_errors,
             } => {
                 entry.last = Some(code.to_string().into());
-                (self.verdict(code), code, base_offset, message)
+                let refusal = Refusal {
+                    code,
+                    message,
+                    record_errors,
+                };
+                (self.verdict(code), base_offset, refusal)
             }
             Answer::Lost { reason } => {
                 entry.maybe_written = true;
@@ -421,12 +444,18 @@ impl Lane {
                 }
                 self.retry(now, Some(backoff), false)
             }
-            ProduceVerdict::TooLarge => self.split_or_fail(index, code, message),
-            ProduceVerdict::Unknown => self.fail(index, None, code, message),
+            ProduceVerdict::TooLarge => self.split_or_fail(index, refusal),
+            // Brokers before 2.4 do not say which record they mean: alone, it is known.
+            ProduceVerdict::Refused
+                if blames_records(refusal.code) && refusal.record_errors.is_empty() =>
+            {
+                self.split_or_fail(index, refusal)
+            }
+            ProduceVerdict::Unknown => self.fail(index, None, refusal),
             ProduceVerdict::OutOfSequence
             | ProduceVerdict::AbortTransaction
             | ProduceVerdict::Fenced
-            | ProduceVerdict::Refused => self.fail(index, Some(false), code, message),
+            | ProduceVerdict::Refused => self.fail(index, Some(false), refusal),
         }
     }
 
@@ -547,13 +576,12 @@ impl Lane {
     }
 
     /// `written`: what the answer itself says; `None` when it does not say.
-    fn fail(
-        &mut self,
-        index: usize,
-        written: Option<bool>,
-        code: ErrorCode,
-        message: Option<Arc<str>>,
-    ) -> Aftermath {
+    fn fail(&mut self, index: usize, written: Option<bool>, refusal: Refusal) -> Aftermath {
+        let Refusal {
+            code,
+            message,
+            record_errors,
+        } = refusal;
         let Some(entry) = self.queue.remove(index) else {
             return Aftermath::default();
         };
@@ -573,20 +601,21 @@ impl Lane {
             code,
             ErrorCode::MESSAGE_TOO_LARGE | ErrorCode::RECORD_LIST_TOO_LARGE
         ) {
-            let batch_bytes = match &entry.contents {
-                Contents::Sealed { bytes, .. } => bytes.len(),
-                Contents::Unsealed(batch) => batch.encoded_len(),
-                Contents::Taken => 0,
-            };
             ProduceError::TooLarge {
                 topic_partition,
-                batch_bytes,
+                batch_bytes: entry.sealed_bytes().len(),
+                records: entry.refused_records(&record_errors),
             }
         } else {
+            let records = match blames_records(code) {
+                true => entry.refused_records(&record_errors),
+                false => Arc::default(),
+            };
             ProduceError::Refused {
                 topic_partition,
                 code,
                 message,
+                records,
             }
         };
         entry.settle.failed(error.clone());
@@ -596,12 +625,7 @@ impl Lane {
         }
     }
 
-    fn split_or_fail(
-        &mut self,
-        index: usize,
-        code: ErrorCode,
-        message: Option<Arc<str>>,
-    ) -> Aftermath {
+    fn split_or_fail(&mut self, index: usize, refusal: Refusal) -> Aftermath {
         let halves = self
             .queue
             .get(index)
@@ -614,7 +638,7 @@ impl Lane {
                 _ => None,
             });
         let Some((left, right)) = halves else {
-            return self.fail(index, Some(false), code, message);
+            return self.fail(index, Some(false), refusal);
         };
         let Some(entry) = self.queue.remove(index) else {
             return Aftermath::default();
@@ -701,6 +725,17 @@ impl Lane {
 impl Entry {
     fn is_sealed(&self) -> bool {
         matches!(self.contents, Contents::Sealed { .. })
+    }
+
+    fn sealed_bytes(&self) -> &[u8] {
+        match &self.contents {
+            Contents::Sealed { bytes, .. } => bytes,
+            Contents::Unsealed(_) | Contents::Taken => &[],
+        }
+    }
+
+    fn refused_records(&self, named: &[RecordError]) -> Arc<[RefusedRecord]> {
+        refused_records(self.sealed_bytes(), self.settle.first_index(), named)
     }
 }
 

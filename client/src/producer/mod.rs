@@ -36,6 +36,7 @@ mod partitioner;
 mod producer;
 mod promise;
 mod record;
+mod refused;
 mod requests;
 mod sender;
 mod sequence;
@@ -53,6 +54,7 @@ pub use handle::Burst;
 pub use partitioner::{Partitioning, partition_for_key};
 pub use producer::Producer;
 pub use record::ProducerRecord;
+pub use refused::RefusedRecord;
 pub use transactional::{Abort, Commit, OffsetsSent, Transaction, TransactionalProducer};
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use crate::{GroupMetadata, OffsetAndMetadata, TopicPartition};
 
 use super::core::Outbound;
 use super::lane::Answer;
+use super::refused::RecordError;
 use super::sequence::Identity;
 use super::transactions::{Call, CallAnswer, End, Protocol};
 
@@ -136,15 +137,26 @@ pub(super) fn produce_answers(
                 };
                 cluster.learn_leader(&topic_partition.topic, topic_partition.partition, leader);
             }
-            let in_batch = partition
+            let record_errors: Arc<[RecordError]> = partition
                 .record_errors
                 .iter()
-                .find_map(|error| error.batch_index_error_message.as_deref());
+                .filter_map(|error| {
+                    let message = error.batch_index_error_message.as_deref();
+                    Some((
+                        u32::try_from(error.batch_index).ok()?,
+                        message.map(Arc::from),
+                    ))
+                })
+                .collect();
+            let in_batch = record_errors
+                .iter()
+                .find_map(|(_, message)| message.as_deref());
             let message = partition.error_message.as_deref().or(in_batch);
             Some(Answer::Leader {
                 code: partition.error_code,
                 base_offset: partition.base_offset,
                 message: message.map(Arc::from),
+                record_errors,
             })
         })
         .collect()

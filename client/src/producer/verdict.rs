@@ -95,6 +95,15 @@ pub(super) fn refused_disposition(code: ErrorCode) -> Disposition {
     }
 }
 
+/// Whether a refusal is about what is in single records: the rest of the batch would be written
+/// without them.
+pub(super) fn blames_records(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::INVALID_TIMESTAMP | ErrorCode::INVALID_RECORD
+    )
+}
+
 /// The requests of a transaction that coordinators answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CoordinatorOperation {

@@ -211,6 +211,7 @@ impl World {
                 code,
                 base_offset: Offset(offset),
                 message: None,
+                record_errors: Arc::default(),
             }));
         }
         self.brokers[broker]

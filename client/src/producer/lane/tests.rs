@@ -95,6 +95,7 @@ impl Bench {
                 code,
                 base_offset: Offset(offset),
                 message: None,
+                record_errors: Arc::default(),
             },
         )
     }
@@ -429,6 +430,52 @@ async fn a_single_record_that_is_too_large_fails() {
     bench.answer(&parcel, ErrorCode::MESSAGE_TOO_LARGE, -1);
     match bench.error(0) {
         ProduceError::TooLarge { batch_bytes, .. } => assert!(batch_bytes > 1_000),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_names_the_records_it_is_about() {
+    let mut bench = Bench::proven(Numbering::Transactional);
+    bench.push(3);
+    let parcel = bench.send();
+    let answer = Answer::Leader {
+        code: ErrorCode::INVALID_TIMESTAMP,
+        base_offset: Offset(-1),
+        message: None,
+        record_errors: [(1, Some("too old".into()))].into(),
+    };
+    let aftermath = bench.give(&parcel, answer);
+    assert!(aftermath.failure.is_some());
+    match bench.error(0) {
+        ProduceError::Refused { records, .. } => {
+            let named: Vec<_> = records
+                .iter()
+                .map(|r| (r.index, r.message.clone()))
+                .collect();
+            assert_eq!(named, [(1, Some("too old".into()))]);
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_that_names_no_record_is_narrowed_down_to_one() {
+    let mut bench = Bench::proven(Numbering::Idempotent);
+    bench.push(3);
+    let whole = bench.send();
+    bench.answer(&whole, ErrorCode::INVALID_RECORD, -1);
+    let first = bench.send();
+    bench.answer(&first, ErrorCode::NONE, 10);
+    let rest = bench.send();
+    assert_eq!((header(&first).records, header(&rest).records), (1, 2));
+    bench.answer(&rest, ErrorCode::INVALID_RECORD, -1);
+    let second = bench.send();
+    let aftermath = bench.answer(&second, ErrorCode::INVALID_RECORD, -1);
+    match aftermath.failure {
+        Some(ProduceError::Refused { records, .. }) => {
+            assert_eq!(records.iter().map(|r| r.index).collect::<Vec<_>>(), [1]);
+        }
         other => panic!("{other:?}"),
     }
 }

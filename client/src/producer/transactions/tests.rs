@@ -354,6 +354,7 @@ async fn a_failed_batch_poisons_the_commit() {
         .handle_failed_batch(ProduceError::TooLarge {
             topic_partition: partition(),
             batch_bytes: 9,
+            records: Arc::default(),
         });
     assert!(bench.transactions.failure().is_some());
     assert!(bench.transactions.open(Protocol::Two).is_err());
@@ -386,6 +387,7 @@ async fn an_abort_that_was_asked_for_succeeds_also_after_a_failure() {
         .handle_failed_batch(ProduceError::TooLarge {
             topic_partition: partition(),
             batch_bytes: 9,
+            records: Arc::default(),
         });
     let promise = bench.end(End::Abort);
     let call = bench.end_call(End::Abort, 3);
