@@ -256,10 +256,9 @@ impl Parts {
             // Records of the batch are in the log, others are not: a caller who sends the batch
             // again writes the former twice.
             Some(error) if !progress.written.is_empty() && !error.is_indefinite() => {
-                BatchOutcome::Failed(ProduceError::OutcomeUnknown {
+                BatchOutcome::Failed(ProduceError::PartlyWritten {
                     topic_partition: self.whole.topic_partition().clone(),
-                    last: format!("the batch was split, and only a part was written: {error}")
-                        .into(),
+                    cause: Box::new(error),
                 })
             }
             Some(error) => BatchOutcome::Failed(error),

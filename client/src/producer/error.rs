@@ -186,6 +186,16 @@ pub enum ProduceError {
         /// What was seen last.
         last: Arc<str>,
     },
+    /// The batch was split, since the topic takes no batch that large or has something against single
+    /// records, and only some parts of it are in the log.
+    #[error("a batch for {topic_partition} was split, and only a part was written: {cause}")]
+    PartlyWritten {
+        /// Where it was to go.
+        topic_partition: TopicPartition,
+        /// Why the other part was not.
+        #[source]
+        cause: Box<ProduceError>,
+    },
     /// The transaction the batch belonged to was aborted. Readers of committed records never see it.
     #[error("the transaction of a batch for {topic_partition} was aborted: {cause}")]
     Aborted {
@@ -211,7 +221,9 @@ impl ProduceError {
     pub fn is_indefinite(&self) -> bool {
         matches!(
             self,
-            ProduceError::OutcomeUnknown { .. } | ProduceError::Forgotten
+            ProduceError::OutcomeUnknown { .. }
+                | ProduceError::PartlyWritten { .. }
+                | ProduceError::Forgotten
         )
     }
 
@@ -220,9 +232,9 @@ impl ProduceError {
         match self {
             ProduceError::Refused { code, .. } => super::verdict::refused_disposition(*code),
             ProduceError::NotSent { .. } => Disposition::Retry,
-            ProduceError::Aborted { .. } | ProduceError::OutcomeUnknown { .. } => {
-                Disposition::AbortTransaction
-            }
+            ProduceError::Aborted { .. }
+            | ProduceError::OutcomeUnknown { .. }
+            | ProduceError::PartlyWritten { .. } => Disposition::AbortTransaction,
             ProduceError::TooLarge { .. }
             | ProduceError::Forgotten
             | ProduceError::Closed { .. } => Disposition::Fatal,

@@ -2,15 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use thalweg_client::{
-    Admin, CallError, Disposition, GroupMetadata, IsolationLevel, OffsetAndMetadata, OffsetSpec,
-    TopicPartition,
+    Admin, CallError, ConfigEntry, ConfigResource, Disposition, GroupMetadata, IsolationLevel,
+    OffsetAndMetadata, OffsetSpec, TopicPartition,
 };
 use thalweg_protocol::{ErrorCode, Offset};
 
 use super::cycle::TransactFault;
 use super::takeover::{CommittedInput, OffsetRange};
+use crate::task::TopicLimits;
+
+/// How long looking at a configuration may take: what is refused is refused without it too.
+const CONFIGS_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Questions to the cluster on behalf of one group. Cloned into background tasks.
 #[derive(Debug, Clone)]
@@ -81,6 +86,36 @@ impl Calls {
         })
     }
 
+    /// How topics are configured, those that could be read: without the permission to, the brokers
+    /// have the last word.
+    pub(crate) async fn all_limits(&self, topics: &[String]) -> BTreeMap<String, TopicLimits> {
+        let asked = topics
+            .iter()
+            .map(|topic| ConfigResource::topic(topic.as_str()));
+        let asking = self.admin.describe_configs(asked);
+        let Ok(outcomes) = tokio::time::timeout(CONFIGS_DEADLINE, asking).await else {
+            return BTreeMap::new();
+        };
+        let mut limits = BTreeMap::new();
+        for (resource, outcome) in outcomes {
+            match (&resource, outcome) {
+                (ConfigResource::Topic(topic), Ok(configs)) => {
+                    limits.insert(topic.to_string(), limits_of(&configs));
+                }
+                (resource, Err(error)) => {
+                    tracing::debug!(%resource, "its configuration cannot be read: {error}");
+                }
+                _ => {}
+            }
+        }
+        limits
+    }
+
+    /// How a topic is configured, if that can be read.
+    pub(crate) async fn topic_limits(&self, topic: &str) -> Option<TopicLimits> {
+        self.all_limits(&[topic.to_owned()]).await.remove(topic)
+    }
+
     /// Takes members of processes that are gone out of the group.
     pub(crate) async fn leave_group(&self, member_ids: &[String]) -> Result<(), CallError> {
         self.admin.remove_members(&self.group_id, member_ids).await
@@ -147,5 +182,27 @@ impl Calls {
             .into_iter()
             .map(|(partition, found)| (partition, found.offset))
             .collect())
+    }
+}
+
+fn limits_of(configs: &BTreeMap<String, ConfigEntry>) -> TopicLimits {
+    let value = |name| {
+        configs
+            .get(name)
+            .and_then(|entry: &ConfigEntry| entry.value.as_deref())
+    };
+    let number = |name| value(name).and_then(|value| value.parse::<i64>().ok());
+    // Kafka before 3.6 has one bound for both sides.
+    let timestamps = |name| {
+        let appended = value("message.timestamp.type") == Some("LogAppendTime");
+        let bound = number(name).or_else(|| number("message.timestamp.difference.max.ms"));
+        bound.filter(|bound| !appended && *bound < i64::MAX)
+    };
+    TopicLimits {
+        batch_bytes_max: number("max.message.bytes").and_then(|bytes| usize::try_from(bytes).ok()),
+        needs_key: value("cleanup.policy")
+            .is_some_and(|policy| policy.split(',').any(|word| word.trim() == "compact")),
+        timestamp_before_max_ms: timestamps("message.timestamp.before.max.ms"),
+        timestamp_after_max_ms: timestamps("message.timestamp.after.max.ms"),
     }
 }

@@ -1,6 +1,6 @@
 //! What all workers of an instance share, and none of them changes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use thalweg_client::{Cluster, Spawner};
@@ -14,6 +14,7 @@ use super::topics::TopicTable;
 use super::worker::Ends;
 use crate::assignor::TaskTopics;
 use crate::state_folder::StateFolder;
+use crate::task::TopicLimits;
 use crate::topology::Topology;
 
 /// See the module.
@@ -23,6 +24,8 @@ pub(crate) struct Instance {
     pub(crate) plan: Plan,
     pub(crate) task_topics: TaskTopics,
     pub(crate) topics: TopicTable,
+    /// How the topics it writes are configured, as far as that could be read.
+    pub(crate) limits: BTreeMap<String, TopicLimits>,
     /// Those of the topics that are purged behind the committed positions.
     pub(crate) repartition_topics: BTreeSet<String>,
     pub(crate) cluster: Cluster,

@@ -4,7 +4,7 @@
 //!  run ── start ── topics, plan          from a program to running workers
 //!   └─ worker ── cycle                   when to process, seal, commit, undo
 //!        ├─ slot                         a task and its positions
-//!        ├─ settler ── verdict           carries transactions out; E2
+//!        ├─ settler ── verdict, refusal  carries transactions out; E2
 //!        ├─ restore ── takeover          taking tasks over; E3
 //!        └─ board ── status, handle      what can be seen from outside
 //! ```
@@ -20,6 +20,7 @@ mod idle;
 mod instance;
 mod io_thread;
 mod plan;
+mod refusal;
 mod restore;
 mod run;
 mod settings;

@@ -215,6 +215,7 @@ mod tests {
             .map(|(topic, kind)| OutputTopic {
                 topic: topic.into(),
                 kind,
+                is_lenient: false,
             })
             .collect();
         Topology::new(Blueprint {

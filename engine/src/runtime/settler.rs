@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use super::calls::Calls;
 use super::cycle::{TransactFault, Verdict};
+use super::refusal::refusal;
 use super::slot::SealedOffset;
 use super::verdict::{InDoubt, verdict};
 use crate::assignor::TaskId;
@@ -129,6 +130,13 @@ impl Side {
         self.settlements.send(settlement).await.is_ok()
     }
 
+    /// After a refusal: how the topic is configured, so that the like of it is not written again.
+    async fn look_up_limits(&self, settlement: &mut Settlement) {
+        if let Settlement::Transacted(Err(TransactFault::Refused(refusal))) = settlement {
+            refusal.limits = self.calls.topic_limits(&refusal.topic).await;
+        }
+    }
+
     async fn ask_sequences(&self, doubts: Vec<Doubt>) -> Verdict {
         let partitions: Vec<TopicPartition> =
             doubts.iter().map(|doubt| doubt.partition.clone()).collect();
@@ -155,7 +163,7 @@ impl Side {
 
 async fn exactly_once(mut producer: TransactionalProducer, mut side: Side) {
     while let Some(command) = side.commands.recv().await {
-        let settlement = match command {
+        let mut settlement = match command {
             Command::Transact(sealed, group) => {
                 match transact(&mut producer, sealed, group, &mut side).await {
                     Some(settlement) => settlement,
@@ -172,6 +180,7 @@ async fn exactly_once(mut producer: TransactionalProducer, mut side: Side) {
             }
             Command::AskSequences(doubts) => Settlement::Verdict(side.ask_sequences(doubts).await),
         };
+        side.look_up_limits(&mut settlement).await;
         if !side.tell(settlement).await {
             return;
         }
@@ -259,7 +268,7 @@ async fn abandon(transaction: Transaction<'_>, first: TransactFault) -> Settleme
 
 async fn at_least_once(mut producer: Producer, mut side: Side) {
     while let Some(command) = side.commands.recv().await {
-        let settlement = match command {
+        let mut settlement = match command {
             Command::Transact(sealed, group) => {
                 let sent = send_and_flush(&mut producer, sealed.batches).await;
                 match sent {
@@ -278,6 +287,7 @@ async fn at_least_once(mut producer: Producer, mut side: Side) {
             Command::Abort => Settlement::Aborted(Ok(())),
             Command::Reinitialise => Settlement::Reinitialised(Ok(())),
         };
+        side.look_up_limits(&mut settlement).await;
         if !side.tell(settlement).await {
             return;
         }
@@ -309,9 +319,10 @@ async fn send_and_flush(
     producer
         .flush()
         .await
-        .map_err(|error| match error.disposition() {
-            Disposition::Fatal => TransactFault::Fatal(error.to_string()),
-            _ => TransactFault::Abort(error.to_string()),
+        .map_err(|error| match (refusal(&error), error.disposition()) {
+            (Some(refusal), _) => TransactFault::Refused(Box::new(refusal)),
+            (None, Disposition::Fatal) => TransactFault::Fatal(error.to_string()),
+            (None, _) => TransactFault::Abort(error.to_string()),
         })
 }
 
@@ -330,6 +341,9 @@ fn offsets_of(sealed: Vec<SealedOffset>) -> Vec<(TopicPartition, OffsetAndMetada
 }
 
 fn send_fault(error: &SendError) -> TransactFault {
+    if let SendError::TransactionFailed(error) = error {
+        return fault(error.clone());
+    }
     match error.disposition() {
         Disposition::Fatal => TransactFault::Fatal(error.to_string()),
         Disposition::Reinitialise => TransactFault::Fenced {
@@ -342,6 +356,11 @@ fn send_fault(error: &SendError) -> TransactFault {
 
 /// What went wrong before the end of a transaction.
 fn fault(error: TransactionError) -> TransactFault {
+    if let TransactionError::Produce(error) = &error
+        && let Some(refusal) = refusal(error)
+    {
+        return TransactFault::Refused(Box::new(refusal));
+    }
     let reason = error.to_string();
     match (&error, error.disposition()) {
         (TransactionError::Fenced { .. }, _) => TransactFault::Fenced {

@@ -121,6 +121,7 @@ async fn prepare_here(
     let (plan, table) = topics::prepare(&admin, &topology, settings.replication_factor).await?;
     let calls = Calls::new(admin, application_id.as_str().into());
     let task_topics = task_topics(&topology);
+    let limits = calls.all_limits(&written_topics(&topology)).await;
     let board = Arc::new(Board::new(settings.workers));
     let (ends, known_ends) = match until {
         Until::Stopped => (None, None),
@@ -136,6 +137,7 @@ async fn prepare_here(
         plan,
         task_topics,
         topics: table,
+        limits,
         cluster,
         calls,
         spawner,
@@ -245,6 +247,17 @@ fn task_topics(topology: &Topology) -> TaskTopics {
             .collect()
     });
     TaskTopics::new(topics.collect())
+}
+
+fn written_topics(topology: &Topology) -> Vec<String> {
+    let mut topics: Vec<String> = topology
+        .outputs()
+        .iter()
+        .map(|output| output.topic.to_string())
+        .collect();
+    topics.sort();
+    topics.dedup();
+    topics
 }
 
 fn repartition_topics(plan: &Plan) -> std::collections::BTreeSet<String> {

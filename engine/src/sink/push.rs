@@ -68,14 +68,24 @@ impl<E: Element, F> SinkPush<E, F> {
         context.counts.sink_skipped += 1;
         tracing::warn!(%topic, %reason, "record not written");
         let Some(output) = output else { return };
-        // Another timestamp is all such a record needs.
-        let is_writable = matches!(cause, SinkFailure::Append(AppendError::Timestamp(_)));
+        // All that is wrong is where it was to go, or its timestamp: another does for all of them.
+        let is_writable = matches!(
+            cause,
+            SinkFailure::Append(
+                AppendError::Timestamp(_)
+                    | AppendError::TimestampOutside { .. }
+                    | AppendError::KeyMissing
+                    | AppendError::Broker { .. }
+            )
+        );
         let value = is_writable.then_some(&self.value[..]);
-        let timestamp = if timestamp < 0 {
-            context.now_ms
-        } else {
-            timestamp
-        };
+        let is_timely = timestamp >= 0
+            && matches!(
+                cause,
+                SinkFailure::Encode(_)
+                    | SinkFailure::Append(AppendError::TooLarge { .. } | AppendError::KeyMissing)
+            );
+        let timestamp = if is_timely { timestamp } else { context.now_ms };
         let headers = [("thalweg.reason", Some(reason.as_bytes()))];
         let appended = context
             .outputs

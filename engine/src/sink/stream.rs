@@ -68,17 +68,25 @@ pub struct Sink<C: Chain> {
 }
 
 /// What a sink does with a record that cannot be written: one without a form in the sink's format,
-/// one larger than a batch may be, one with a timestamp before 1970. Default: `Fail`.
+/// one larger than the topic takes (`max.message.bytes`), one with a timestamp before 1970 or too far
+/// from now for the topic (`message.timestamp.before.max.ms`, `message.timestamp.after.max.ms`), one
+/// without a key for a compacted topic. Default: `Fail`.
+///
+/// What the topic takes is read when the application starts, where that is permitted, and most of
+/// it is decided when the record is encoded. Where only the broker finds out, it costs one abort:
+/// the input is processed again, and what was refused is then left to this policy.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum OnSinkError {
-    /// The application stops with an error. Nothing of the transaction at hand is committed.
+    /// The application stops with an error that says what the topic or its broker has against the
+    /// record, and what to do. Nothing of the transaction at hand is committed.
     #[default]
     Fail,
     /// It is left out, counted (`sink_skipped`) and logged.
     SkipAndCount,
     /// It goes to this topic, in the same transaction, with the header `thalweg.reason`; without
-    /// its value if that is what cannot be written.
+    /// its value if that is what cannot be written, and with the time of now if its timestamp is.
+    /// When this topic does not take it either, the application stops.
     DeadLetter(String),
 }
 
@@ -162,8 +170,12 @@ impl<C: Chain> Sink<C> {
             let output = graph.add_output(&topic, group);
             let policy = match on_error {
                 OnSinkError::Fail => Policy::Fail,
-                OnSinkError::SkipAndCount => Policy::SkipAndCount,
+                OnSinkError::SkipAndCount => {
+                    graph.set_lenient(output);
+                    Policy::SkipAndCount
+                }
                 OnSinkError::DeadLetter(topic) => {
+                    graph.set_lenient(output);
                     Policy::DeadLetter(graph.add_output(&topic, group))
                 }
             };

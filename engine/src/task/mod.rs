@@ -16,6 +16,7 @@
 //!   abort: undoes the open generation, then the sealed one
 //! ```
 
+mod acceptance;
 mod error;
 mod metadata;
 mod outputs;
@@ -26,6 +27,7 @@ use std::fmt;
 use thalweg_protocol::PartitionId;
 use thalweg_protocol::records::Rows;
 
+pub(crate) use acceptance::{RefusedRecord, TopicLimits};
 pub use error::{RestoreError, SinkFailure, TaskError};
 pub use metadata::MetadataError;
 pub(crate) use metadata::{
@@ -33,7 +35,9 @@ pub(crate) use metadata::{
     without_time,
 };
 pub use outputs::AppendError;
-pub(crate) use outputs::{OutputLimits, OutputTopicPartitions, Outputs, ReadyBatch, partition_of};
+pub(crate) use outputs::{
+    OutputLimits, OutputTopicPartitions, Outputs, ReadyBatch, Refusal, RefusedFor, partition_of,
+};
 pub(crate) use runner::OperatorTask;
 
 /// Which of a sub-topology's inputs: the index into `SubTopology::inputs`.

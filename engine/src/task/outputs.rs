@@ -12,14 +12,15 @@ use thalweg_protocol::murmur2;
 use thalweg_protocol::records::{self, Compression, Compressor, RecordBatchBuilder, UnsealedBatch};
 
 use super::OutputId;
+use super::acceptance::{Acceptance, RefusedRecord, TopicLimits};
 
 /// How large batches get, and how they are compressed.
 #[derive(Debug, Clone)]
 pub(crate) struct OutputLimits {
     /// A batch is closed when it would grow beyond this (uncompressed). Kafka's `batch.size`.
     pub(crate) batch_bytes: usize,
-    /// A record that would make a larger batch than this alone is refused: the topic's
-    /// `max.message.bytes`.
+    /// A record that would make a larger batch than this alone is refused, unless the topic's
+    /// `max.message.bytes` is known.
     pub(crate) record_bytes_max: usize,
     /// For all topics.
     pub(crate) compression: Compression,
@@ -56,8 +57,8 @@ pub(crate) struct ReadyBatch {
 pub enum AppendError {
     /// Larger than any batch may be.
     #[error(
-        "the record makes a batch of {bytes} bytes, more than the {bytes_max} allowed: raise the \
-         topic's max.message.bytes and the application's record_bytes_max, or write less"
+        "the record makes a batch of {bytes} bytes, more than the {bytes_max} the topic takes: \
+         raise its max.message.bytes, or write less"
     )]
     TooLarge {
         /// What a batch of it alone takes.
@@ -68,6 +69,34 @@ pub enum AppendError {
     /// Kafka has no timestamps before 1970.
     #[error("the timestamp {0} is before 1970: set another (`timestamp` of the sink)")]
     Timestamp(i64),
+    /// The topic takes no timestamps that far from now.
+    #[error(
+        "the topic takes timestamps from {earliest} to {latest} now, not {timestamp}: set another \
+         (`timestamp` of the sink), or raise its message.timestamp.before.max.ms or \
+         message.timestamp.after.max.ms"
+    )]
+    TimestampOutside {
+        /// The record's, ms since 1970.
+        timestamp: i64,
+        /// The earliest the topic takes at the moment.
+        earliest: i64,
+        /// The latest.
+        latest: i64,
+    },
+    /// The topic is compacted.
+    #[error(
+        "the topic is compacted and takes no record without a key: set one (`key` of the sink), \
+         or change the topic's cleanup.policy"
+    )]
+    KeyMissing,
+    /// The broker refused this record before.
+    #[error("the broker refused it: {said}; {advice}")]
+    Broker {
+        /// The broker's answer.
+        said: String,
+        /// What to do.
+        advice: &'static str,
+    },
     /// The topic has no such partition.
     #[error("the topic has {partitions} partitions, there is no partition {partition}")]
     NoSuchPartition {
@@ -86,6 +115,46 @@ struct TopicOutputs {
     open: Vec<Option<RecordBatchBuilder>>,
     /// The partition keyless records go to until its batch is full.
     sticky: usize,
+    /// `max.message.bytes`, or what stands for it.
+    record_bytes_max: usize,
+    /// What else is known to be refused by the topic's broker; mostly nothing.
+    acceptance: Option<Box<Acceptance>>,
+}
+
+impl TopicOutputs {
+    fn set_record_bytes_max(&mut self, bytes: usize) {
+        self.record_bytes_max = bytes;
+        // Builders have the limit they were made with.
+        self.open.iter_mut().for_each(|builder| *builder = None);
+    }
+}
+
+/// That a broker refused records, as far as what is written next has to know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) topic: Arc<str>,
+    pub(crate) partition: PartitionId,
+    pub(crate) reason: RefusedFor,
+    /// The broker's answer.
+    pub(crate) said: String,
+    /// What to do about it.
+    pub(crate) advice: &'static str,
+    /// The records; empty when the broker did not say which.
+    pub(crate) records: Vec<RefusedRecord>,
+    /// How the topic is configured now, if that can be read.
+    pub(crate) limits: Option<TopicLimits>,
+}
+
+/// What about a record is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RefusedFor {
+    /// It makes a batch of that many bytes.
+    Size {
+        batch_bytes: usize,
+    },
+    Timestamp,
+    /// Something else: a key is missing, say.
+    Record,
 }
 
 /// See the module.
@@ -114,6 +183,8 @@ impl Outputs {
                 topic: topic.topic,
                 open: (0..topic.partitions).map(|_| None).collect(),
                 sticky: 0,
+                record_bytes_max: limits.record_bytes_max,
+                acceptance: None,
             })
             .collect();
         Self {
@@ -122,6 +193,56 @@ impl Outputs {
             compressor: Compressor::default(),
             limits,
             appended: Appended::default(),
+        }
+    }
+
+    /// Says how a topic is configured.
+    pub(crate) fn limit(&mut self, topic: &str, limits: &TopicLimits) {
+        for found in self
+            .topics
+            .iter_mut()
+            .filter(|found| *found.topic == *topic)
+        {
+            found.acceptance = Acceptance::of(limits);
+            if let Some(bytes) = limits.batch_bytes_max {
+                found.set_record_bytes_max(bytes);
+            }
+        }
+    }
+
+    /// The broker refused records of a topic: they are not to be written again. Nothing is open.
+    pub(crate) fn refuse(&mut self, refusal: &Refusal, now_ms: i64) {
+        let topics = self.topics.iter_mut();
+        for found in topics.filter(|found| found.topic == refusal.topic) {
+            let known = refusal.limits.unwrap_or_default();
+            if let RefusedFor::Size { batch_bytes } = refusal.reason {
+                let just_below = batch_bytes.saturating_sub(1).min(found.record_bytes_max);
+                found.set_record_bytes_max(known.batch_bytes_max.unwrap_or(just_below));
+                // Whatever the configuration says: this size is refused.
+                if found.record_bytes_max >= batch_bytes {
+                    found.set_record_bytes_max(just_below);
+                }
+                continue;
+            }
+            let acceptance = found.acceptance.get_or_insert_default();
+            if refusal.reason == RefusedFor::Timestamp {
+                acceptance.look_at_timestamps(&known, now_ms);
+            }
+            acceptance.remember(&refusal.records, &refusal.said, refusal.advice);
+        }
+    }
+
+    /// Time has passed.
+    pub(crate) fn tell_time(&mut self, now_ms: i64) {
+        for acceptance in self.topics.iter_mut().filter_map(|t| t.acceptance.as_mut()) {
+            acceptance.tell_time(now_ms);
+        }
+    }
+
+    /// Forgets single records that were refused: they are passed.
+    pub(crate) fn forget_refused(&mut self) {
+        for acceptance in self.topics.iter_mut().filter_map(|t| t.acceptance.as_mut()) {
+            acceptance.forget_records();
         }
     }
 
@@ -154,12 +275,15 @@ impl Outputs {
                 partitions,
             });
         };
+        if let Some(acceptance) = &topic.acceptance {
+            acceptance.check(timestamp, key, value, headers)?;
+        }
         let bytes = RecordBatchBuilder::record_len_max(key, value, headers);
         let builder = slot.get_or_insert_with(|| {
             RecordBatchBuilder::new(self.limits.compression)
-                .with_batch_bytes_max(self.limits.record_bytes_max)
+                .with_batch_bytes_max(topic.record_bytes_max)
         });
-        let batch_bytes = self.limits.batch_bytes.min(self.limits.record_bytes_max);
+        let batch_bytes = self.limits.batch_bytes.min(topic.record_bytes_max);
         if !builder.is_empty() && builder.encoded_len() + bytes > batch_bytes {
             self.ready.push_back(ReadyBatch {
                 topic: Arc::clone(&topic.topic),

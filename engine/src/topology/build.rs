@@ -40,6 +40,7 @@ impl Graph {
             Some(OutputTopic {
                 topic: Arc::clone(&output.topic),
                 kind: Self::output_kind(output.kind, number)?,
+                is_lenient: output.is_lenient,
             })
         });
         let mut groups: Vec<(SubTopologyId, GroupId)> =

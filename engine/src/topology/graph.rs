@@ -84,6 +84,8 @@ pub(super) struct OutputEntry {
     pub(super) kind: OutputEntryKind,
     /// The groups that write it.
     pub(super) groups: Vec<GroupId>,
+    /// Some sink goes on without a record that cannot be written to it.
+    pub(super) is_lenient: bool,
 }
 
 impl OutputEntry {
@@ -281,11 +283,19 @@ impl Graph {
         self.push_output(topic, OutputEntryKind::User, group)
     }
 
+    /// Some sink goes on without a record that cannot be written to this output.
+    pub(crate) fn set_lenient(&mut self, output: OutputId) {
+        if let Some(entry) = self.outputs.get_mut(output.0 as usize) {
+            entry.is_lenient = true;
+        }
+    }
+
     fn push_output(&mut self, topic: &str, kind: OutputEntryKind, group: GroupId) -> OutputId {
         self.outputs.push(OutputEntry {
             topic: topic.into(),
             kind,
             groups: vec![group],
+            is_lenient: false,
         });
         OutputId(self.outputs.len() as u32 - 1)
     }

@@ -125,6 +125,8 @@ pub(crate) struct Changelog {
 pub(crate) struct OutputTopic {
     pub(crate) topic: Arc<str>,
     pub(crate) kind: OutputKind,
+    /// Some sink goes on without a record that the topic does not take.
+    pub(crate) is_lenient: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,6 +7,7 @@
 mod commits;
 mod failures;
 mod membership;
+mod refusals;
 mod support;
 
 use std::process::ExitCode;
@@ -120,6 +121,37 @@ fn main() -> ExitCode {
             "a_panic_in_user_code_is_an_error_of_its_worker",
             async |kafka| {
                 failures::a_panic_in_user_code_is_an_error_of_its_worker(&kafka).await;
+            },
+        )
+        .test(
+            "a_record_larger_than_its_topic_takes_follows_the_policy",
+            async |kafka| {
+                refusals::a_record_larger_than_its_topic_takes_follows_the_policy(&kafka).await;
+            },
+        )
+        .test(
+            "a_limit_lowered_while_it_runs_leaves_out_just_what_is_too_large",
+            async |kafka| {
+                refusals::a_limit_lowered_while_it_runs_leaves_out_just_what_is_too_large(&kafka)
+                    .await;
+            },
+        )
+        .test(
+            "a_limit_lowered_while_it_runs_stops_a_strict_sink",
+            async |kafka| {
+                refusals::a_limit_lowered_while_it_runs_stops_a_strict_sink(&kafka).await;
+            },
+        )
+        .test(
+            "a_timestamp_the_broker_refuses_follows_the_policy",
+            async |kafka| {
+                refusals::a_timestamp_the_broker_refuses_follows_the_policy(&kafka).await;
+            },
+        )
+        .test(
+            "records_refused_one_by_one_are_left_out_one_by_one",
+            async |kafka| {
+                refusals::records_refused_one_by_one_are_left_out_one_by_one(&kafka).await;
             },
         )
         .run()

@@ -42,6 +42,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::assignor::TaskId;
+use crate::task::Refusal;
 use fences::Fences;
 
 /// What the cycle is told once.
@@ -115,6 +116,9 @@ pub(crate) enum TransactFault {
     /// What was produced may or may not be in the log, and may still arrive (TV1): an abort could
     /// come before it, so only InitProducerId is safe. Nothing was ended.
     ProduceUnknown(String),
+    /// The broker refused records for what is in them. It can only be aborted; processed again as
+    /// it is, it would be refused again.
+    Refused(Box<Refusal>),
     /// The group has another generation than the offsets were sent with.
     StaleGeneration { used: i32 },
     /// The group does not know this member any more.
@@ -357,6 +361,7 @@ impl CommitCycle {
             Err(TransactFault::ProduceUnknown(_)) => Stage::Reinitialising { undecided: false },
             Err(
                 TransactFault::Abort(_)
+                | TransactFault::Refused(_)
                 | TransactFault::NotMember(_)
                 | TransactFault::StaleGeneration { .. },
             ) => Stage::Aborting,

@@ -6,7 +6,7 @@ use thalweg_client::{Event, StartAt};
 use tokio::time::Instant;
 
 use super::Worker;
-use crate::runtime::cycle::SettleStep;
+use crate::runtime::cycle::{SettleStep, TransactFault};
 use crate::runtime::error::AppError;
 use crate::runtime::settler::{Command, Doubt, Sealed, Settlement};
 use crate::task::TaskContext;
@@ -113,6 +113,9 @@ impl Worker {
                 if let Err(fault) = &result {
                     tracing::warn!(worker = self.index, ?fault, "the commit did not succeed");
                 }
+                if let Err(TransactFault::Refused(refusal)) = &result {
+                    self.handle_refusal(now, refusal)?;
+                }
                 self.cycle.handle_transacted(now, result);
             }
             Some(Settlement::Aborted(result)) => self.cycle.handle_aborted(result),
@@ -145,6 +148,7 @@ impl Worker {
             slot.committed();
         }
         self.metrics.commits += 1;
+        self.note_accepted(now);
         self.metrics.commit_latency = now.saturating_duration_since(self.sealed_at);
         self.cycle.handle_settled();
         self.purge(now);

@@ -16,6 +16,7 @@ mod ends;
 mod generation;
 mod processing;
 mod rebalance;
+mod refusals;
 mod report;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -42,6 +43,7 @@ use crate::assignor::TaskId;
 use crate::task::{OutputLimits, OutputTopicPartitions, Outputs};
 use ends::EndMarks;
 pub(crate) use ends::Ends;
+use refusals::Refusals;
 
 /// How often a worker looks at the time: idle inputs, processing time, reports.
 const TICK: Duration = Duration::from_millis(100);
@@ -88,6 +90,7 @@ pub(crate) struct Worker {
     /// The group has told what this worker owns.
     joined: bool,
     stalled: Option<String>,
+    refusals: Refusals,
     metrics: WorkerMetrics,
 }
 
@@ -137,6 +140,10 @@ impl Worker {
             })
             .collect();
         let now = instance.settings.clock.monotonic();
+        let mut outputs = Outputs::new(topics, OutputLimits::default());
+        for (topic, limits) in &instance.limits {
+            outputs.limit(topic, limits);
+        }
         Self {
             index,
             consumer,
@@ -146,7 +153,7 @@ impl Worker {
             slots: BTreeMap::new(),
             routes: hashbrown::HashMap::default(),
             idle: BTreeMap::new(),
-            outputs: Outputs::new(topics, OutputLimits::default()),
+            outputs,
             decoder: RecordDecoder::new(),
             orders: instance.board.orders(),
             ends: EndMarks::new(instance.ends.clone()),
@@ -161,6 +168,7 @@ impl Worker {
             revocations: Vec::new(),
             joined: false,
             stalled: None,
+            refusals: Refusals::default(),
             metrics: WorkerMetrics::default(),
             instance,
         }

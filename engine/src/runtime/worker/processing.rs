@@ -82,6 +82,8 @@ impl Worker {
     /// A few times a second: idle inputs, processing time, reports.
     pub(super) fn tick(&mut self, now: Instant) -> Result<(), AppError> {
         self.next_tick = now + TICK;
+        self.outputs
+            .tell_time(self.instance.settings.clock.wall_ms());
         self.watch_idle(now)?;
         self.advance_time(now)?;
         self.watch_ends(now)?;

@@ -1,0 +1,107 @@
+//! Goal: what is known of a topic decides about exactly the records its broker would refuse. Method:
+//! limits and refusals are told, then records offered, those that are nearly the same among them.
+
+use super::*;
+
+fn refused(value: &'static str) -> RefusedRecord {
+    RefusedRecord {
+        timestamp: 7,
+        key: Some(Bytes::from_static(b"k")),
+        value: Some(Bytes::from_static(value.as_bytes())),
+        headers: vec![("h".to_owned(), None)],
+        message: Some("not this one".to_owned()),
+    }
+}
+
+fn knowing(values: &[&'static str]) -> Acceptance {
+    let mut acceptance = Acceptance::default();
+    let records: Vec<RefusedRecord> = values.iter().map(|value| refused(value)).collect();
+    acceptance.remember(&records, "INVALID_RECORD", "mend it");
+    acceptance
+}
+
+#[test]
+fn a_refused_record_is_known_again_and_one_that_differs_anywhere_is_not_it() {
+    let acceptance = knowing(&["one", "two"]);
+    let headers: [(&str, Option<&[u8]>); 1] = [("h", None)];
+    for value in ["one", "two"] {
+        let error = acceptance.check(7, Some(b"k"), Some(value.as_bytes()), &headers);
+        let said = "INVALID_RECORD: not this one".to_owned();
+        let advice = "mend it";
+        assert_eq!(error, Err(AppendError::Broker { said, advice }));
+    }
+    let present: [(&str, Option<&[u8]>); 1] = [("h", Some(b""))];
+    let named: [(&str, Option<&[u8]>); 1] = [("g", None)];
+    let others: [(i64, Option<&[u8]>, Option<&[u8]>, &[(&str, Option<&[u8]>)]); 7] = [
+        (8, Some(b"k"), Some(b"one"), &headers),
+        (7, Some(b"kk"), Some(b"one"), &headers),
+        (7, None, Some(b"one"), &headers),
+        (7, Some(b"k"), Some(b"three"), &headers),
+        (7, Some(b"k"), None, &headers),
+        (7, Some(b"k"), Some(b"one"), &present),
+        (7, Some(b"k"), Some(b"one"), &named),
+    ];
+    for (timestamp, key, value, headers) in others {
+        assert_eq!(acceptance.check(timestamp, key, value, headers), Ok(()));
+    }
+    assert_eq!(acceptance.check(7, Some(b"k"), Some(b"one"), &[]), Ok(()));
+}
+
+#[test]
+fn what_is_forgotten_passes() {
+    let mut acceptance = knowing(&["one"]);
+    acceptance.forget_records();
+    let headers: [(&str, Option<&[u8]>); 1] = [("h", None)];
+    assert_eq!(
+        acceptance.check(7, Some(b"k"), Some(b"one"), &headers),
+        Ok(())
+    );
+}
+
+#[test]
+fn a_compacted_topic_takes_no_record_without_a_key() {
+    let limits = TopicLimits {
+        needs_key: true,
+        ..TopicLimits::default()
+    };
+    let acceptance = Acceptance::of(&limits).expect("there is something to check");
+    let keyless = acceptance.check(1, None, Some(b"v"), &[]);
+    assert_eq!(keyless, Err(AppendError::KeyMissing));
+    assert_eq!(acceptance.check(1, Some(b""), None, &[]), Ok(()));
+    assert!(Acceptance::of(&TopicLimits::default()).is_none());
+}
+
+#[test]
+fn timestamps_are_looked_at_only_once_the_broker_has_refused_one_and_move_with_the_clock() {
+    let limits = TopicLimits {
+        needs_key: true,
+        timestamp_before_max_ms: Some(1_000),
+        timestamp_after_max_ms: Some(500),
+        ..TopicLimits::default()
+    };
+    let mut acceptance = *Acceptance::of(&limits).expect("there is something to check");
+    let check = |acceptance: &Acceptance, timestamp| {
+        acceptance.check(timestamp, Some(b"k"), None, &[]).is_ok()
+    };
+    assert!(check(&acceptance, 0), "the broker has not refused any");
+    acceptance.look_at_timestamps(&limits, 10_000);
+    let passing = |acceptance: &Acceptance| {
+        [8_999, 9_000, 10_500, 10_501].map(|timestamp| check(acceptance, timestamp))
+    };
+    assert_eq!(passing(&acceptance), [false, true, true, false]);
+    acceptance.tell_time(10_001);
+    assert_eq!(passing(&acceptance), [false, false, true, true]);
+    assert!(check(&acceptance, -1), "none at all is the broker's to set");
+}
+
+#[test]
+fn a_limit_of_one_side_leaves_the_other_open() {
+    let mut acceptance = Acceptance::default();
+    let limits = TopicLimits {
+        timestamp_before_max_ms: Some(10),
+        ..TopicLimits::default()
+    };
+    acceptance.look_at_timestamps(&limits, 100);
+    assert_eq!(acceptance.check(i64::MAX, None, None, &[]), Ok(()));
+    assert!(acceptance.check(89, None, None, &[]).is_err());
+}
