@@ -131,6 +131,14 @@ impl Plan {
                     OutputKind::Changelog(owner) => {
                         (task_count(&tasks, owner)?, InternalKind::Changelog)
                     }
+                    OutputKind::TimeChangelog(owner) => {
+                        let mut owners = topology.sub_topologies().iter();
+                        let count = |of| task_count(&tasks, of).unwrap_or(0);
+                        owners
+                            .find(|found| found.id == owner)
+                            .filter(|found| found.needs_time_changelog(count))?;
+                        (task_count(&tasks, owner)?, InternalKind::Changelog)
+                    }
                     OutputKind::Repartition { .. } => (
                         *planned.get(output.topic.as_ref())?,
                         InternalKind::Repartition,
@@ -207,6 +215,7 @@ mod tests {
                     })
                     .collect(),
                 changelogs: Vec::<Changelog>::new(),
+                time_changelog: None,
                 factory: Arc::new(|_| panic!("no task is made here")),
             })
             .collect();

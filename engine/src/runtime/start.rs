@@ -23,7 +23,7 @@ use super::instance::Instance;
 use super::plan::{InternalKind, Plan};
 use super::settings::RunSettings;
 use super::settler::WorkerProducer;
-use super::topics;
+use super::topics::{self, TopicTable};
 use super::until_end;
 use super::worker::{Ends, Worker};
 use crate::assignor::{GroupAssignor, TaskTopics};
@@ -121,7 +121,7 @@ async fn prepare_here(
     let (plan, table) = topics::prepare(&admin, &topology, settings.replication_factor).await?;
     let calls = Calls::new(admin, application_id.as_str().into());
     let task_topics = task_topics(&topology);
-    let limits = calls.all_limits(&written_topics(&topology)).await;
+    let limits = calls.all_limits(&written_topics(&topology, &table)).await;
     let board = Arc::new(Board::new(settings.workers));
     let (ends, known_ends) = match until {
         Until::Stopped => (None, None),
@@ -249,11 +249,12 @@ fn task_topics(topology: &Topology) -> TaskTopics {
     TaskTopics::new(topics.collect())
 }
 
-fn written_topics(topology: &Topology) -> Vec<String> {
+fn written_topics(topology: &Topology, table: &TopicTable) -> Vec<String> {
     let mut topics: Vec<String> = topology
         .outputs()
         .iter()
         .map(|output| output.topic.to_string())
+        .filter(|topic| table.contains_key(topic))
         .collect();
     topics.sort();
     topics.dedup();

@@ -3,7 +3,7 @@
 use crate::assignor::TaskId;
 use crate::runtime::cycle::Verdict;
 use crate::runtime::takeover::InputNote;
-use crate::task::CommitMetadata;
+use crate::task::Committed;
 
 /// One task of the transaction in doubt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,8 +51,8 @@ pub(crate) fn verdict(tasks: &[InDoubt]) -> Verdict {
 
 fn sequence(text: &str) -> Result<u64, String> {
     let (_, task_metadata) = InputNote::split(text).map_err(|error| error.to_string())?;
-    CommitMetadata::decode(task_metadata)
-        .map(|metadata| metadata.commit_sequence)
+    Committed::decode(task_metadata)
+        .map(|committed| committed.commit_sequence())
         .map_err(|error| error.to_string())
 }
 
@@ -61,7 +61,7 @@ mod tests {
     use thalweg_protocol::{PartitionId, Uuid};
 
     use super::*;
-    use crate::task::SubTopologyId;
+    use crate::task::{CommitMetadata, SubTopologyId};
 
     fn in_doubt(partition: i32, sealed_sequence: u64, committed: Option<u64>) -> InDoubt {
         let note = InputNote {

@@ -11,7 +11,12 @@
 //!   state  bit 0: idle
 //!   time   0 = minimum (never heard), 1 = end of time, else zigzag varint of
 //!          (time − reference), plus 2; the first, `reference`, relates to 0
+//! "t2." base64url( fingerprint: u64 LE · commit sequence: varint )
 //! ```
+//!
+//! The second form says that the first would be too long, which many upstream tasks can make it:
+//! then what is between the parentheses is in the [`time_changelog`](super::time_changelog),
+//! written in the same transaction.
 
 /// What the worker puts before a task's text takes at most.
 pub(crate) const WORKER_NOTE_BYTES_MAX: usize = 256;
@@ -21,6 +26,12 @@ pub(crate) const WORKER_NOTE_BYTES_MAX: usize = 256;
 pub(crate) const OFFSET_METADATA_BYTES_MAX: usize = 4096 - WORKER_NOTE_BYTES_MAX;
 
 const PREFIX: &str = "t1.";
+const PREFIX_ELSEWHERE: &str = "t2.";
+
+/// The most that a time, a count and a state take.
+const TIME_BYTES_MAX: usize = 11;
+const COUNT_BYTES_MAX: usize = 5;
+const STATE_BYTES: usize = 1;
 
 /// What is committed with a task's offsets.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -76,6 +87,18 @@ pub enum MetadataError {
         /// Where it breaks off.
         reason: &'static str,
     },
+    /// The changelog that its event time is in does not hold it.
+    #[error(
+        "they say that its event time (commit {commit_sequence}) is in the changelog {topic}, which \
+         does not hold it: records of that topic were deleted. Delete the group's offsets and the \
+         changelogs to begin anew"
+    )]
+    TimeMissing {
+        /// The changelog; empty when the program has none.
+        topic: String,
+        /// Which of the task's commits it belongs to.
+        commit_sequence: u64,
+    },
     /// There is state, but no offsets to go with it.
     #[error(
         "there are none, but its changelogs hold state: restore the committed offsets of the \
@@ -93,6 +116,33 @@ pub enum MetadataError {
 impl CommitMetadata {
     /// As it goes into an offset commit.
     pub(crate) fn encode(&self) -> String {
+        let mut text = String::from(PREFIX);
+        base64_encode(&self.encode_bytes(), &mut text);
+        text
+    }
+
+    /// What goes into an offset commit instead, when this is written elsewhere.
+    pub(crate) fn encode_reference(&self) -> String {
+        let mut bytes = Vec::with_capacity(18);
+        bytes.extend_from_slice(&self.fingerprint.to_le_bytes());
+        write_varint(&mut bytes, self.commit_sequence.into());
+        let mut text = String::from(PREFIX_ELSEWHERE);
+        base64_encode(&bytes, &mut text);
+        text
+    }
+
+    /// The longest that [`encode`](Self::encode) can get.
+    pub(crate) fn text_bytes_max(inputs: usize, upstreams: usize, cursors: usize) -> usize {
+        let fixed = 8 + TIME_BYTES_MAX * 3 + COUNT_BYTES_MAX * 2;
+        let bytes = fixed
+            + inputs * (STATE_BYTES + TIME_BYTES_MAX + COUNT_BYTES_MAX)
+            + upstreams * (STATE_BYTES + TIME_BYTES_MAX)
+            + cursors * TIME_BYTES_MAX;
+        PREFIX.len() + bytes.div_ceil(3) * 4
+    }
+
+    /// The same without its form as a text.
+    pub(crate) fn encode_bytes(&self) -> Vec<u8> {
         let times = self
             .inputs
             .iter()
@@ -118,22 +168,23 @@ impl CommitMetadata {
         for cursor in &self.cursors {
             write_time(&mut bytes, *cursor, reference);
         }
-        let mut text = String::from(PREFIX);
-        base64_encode(&bytes, &mut text);
-        text
+        bytes
     }
 
     /// Reads what [`encode`](Self::encode) wrote.
+    #[cfg(test)]
     pub(crate) fn decode(text: &str) -> Result<Self, MetadataError> {
-        let Some(body) = text.strip_prefix(PREFIX) else {
-            return Err(MetadataError::Foreign {
-                found: text.chars().take(40).collect(),
-            });
-        };
-        let bytes = base64_decode(body).ok_or(MetadataError::Damaged {
-            reason: "not base64",
-        })?;
-        let mut reader = Reader { bytes: &bytes };
+        match Committed::decode(text)? {
+            Committed::Here(metadata) => Ok(metadata),
+            Committed::Elsewhere { .. } => Err(MetadataError::Damaged {
+                reason: "its event time is not in it",
+            }),
+        }
+    }
+
+    /// Reads what [`encode_bytes`](Self::encode_bytes) wrote.
+    pub(crate) fn decode_bytes(bytes: &[u8]) -> Result<Self, MetadataError> {
+        let mut reader = Reader { bytes };
         let metadata = reader.metadata().ok_or(MetadataError::Damaged {
             reason: "cut short or too long",
         })?;
@@ -146,12 +197,56 @@ impl CommitMetadata {
     }
 }
 
+/// What is committed with a task's offsets, in either form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Committed {
+    Here(CommitMetadata),
+    /// In the time changelog.
+    Elsewhere {
+        fingerprint: u64,
+        commit_sequence: u64,
+    },
+}
+
+impl Committed {
+    pub(crate) fn decode(text: &str) -> Result<Self, MetadataError> {
+        let here = text.strip_prefix(PREFIX);
+        let Some(body) = here.or_else(|| text.strip_prefix(PREFIX_ELSEWHERE)) else {
+            return Err(MetadataError::Foreign {
+                found: text.chars().take(40).collect(),
+            });
+        };
+        let bytes = base64_decode(body).ok_or(MetadataError::Damaged {
+            reason: "not base64",
+        })?;
+        if here.is_some() {
+            return CommitMetadata::decode_bytes(&bytes).map(Committed::Here);
+        }
+        let mut reader = Reader { bytes: &bytes };
+        let head = reader.head().filter(|_| reader.bytes.is_empty());
+        let (fingerprint, commit_sequence) = head.ok_or(MetadataError::Damaged {
+            reason: "cut short or too long",
+        })?;
+        Ok(Committed::Elsewhere {
+            fingerprint,
+            commit_sequence,
+        })
+    }
+
+    /// E2: how many transactions the task has had.
+    pub(crate) fn commit_sequence(&self) -> u64 {
+        match self {
+            Committed::Here(metadata) => metadata.commit_sequence,
+            Committed::Elsewhere {
+                commit_sequence, ..
+            } => *commit_sequence,
+        }
+    }
+}
+
 /// The same metadata, of a task that has heard nothing yet: for the test driver, where tests want
 /// Flink's way.
-pub(crate) fn without_time(text: &str) -> String {
-    let Ok(mut metadata) = CommitMetadata::decode(text) else {
-        return text.to_owned();
-    };
+pub(crate) fn without_time(mut metadata: CommitMetadata) -> String {
     metadata.watermark = i64::MIN;
     metadata.cursors.fill(i64::MIN);
     for input in &mut metadata.inputs {
@@ -194,11 +289,16 @@ struct Reader<'b> {
 }
 
 impl Reader<'_> {
-    fn metadata(&mut self) -> Option<CommitMetadata> {
+    /// Fingerprint and commit sequence.
+    fn head(&mut self) -> Option<(u64, u64)> {
         let (fingerprint, rest) = self.bytes.split_first_chunk::<8>()?;
         self.bytes = rest;
         let fingerprint = u64::from_le_bytes(*fingerprint);
-        let commit_sequence = u64::try_from(self.varint()?).ok()?;
+        Some((fingerprint, u64::try_from(self.varint()?).ok()?))
+    }
+
+    fn metadata(&mut self) -> Option<CommitMetadata> {
+        let (fingerprint, commit_sequence) = self.head()?;
         let reference = self.time(0)?;
         let watermark = self.time(reference)?;
         let mut inputs = Vec::new();
@@ -369,8 +469,48 @@ mod tests {
     }
 
     #[test]
+    fn a_reference_is_read_back_and_damage_to_it_is_seen() {
+        let text = sample().encode_reference();
+        let committed = Committed::decode(&text).expect("sound");
+        assert_eq!(committed.commit_sequence(), u64::MAX);
+        let fingerprint = sample().fingerprint;
+        assert!(
+            matches!(committed, Committed::Elsewhere { fingerprint: found, .. } if found == fingerprint)
+        );
+        for length in 0..text.len() {
+            let cut = text.get(..length).expect("it is ASCII");
+            assert!(Committed::decode(cut).is_err(), "cut at {length}");
+        }
+        assert!(Committed::decode(&format!("{text}AAAA")).is_err());
+    }
+
+    #[test]
+    fn no_text_is_longer_than_its_bound() {
+        let extremes = [i64::MIN, i64::MIN + 1, -1, 0, i64::MAX - 1, i64::MAX];
+        for reference in extremes {
+            let upstreams = extremes.map(|watermark| UpstreamTime {
+                watermark,
+                idle: true,
+            });
+            let inputs = extremes.map(|watermark| InputTime {
+                watermark: watermark.min(reference),
+                idle: false,
+                upstreams: upstreams.to_vec(),
+            });
+            let metadata = CommitMetadata {
+                commit_sequence: u64::MAX,
+                watermark: reference,
+                inputs: inputs.to_vec(),
+                cursors: extremes.to_vec(),
+                ..CommitMetadata::default()
+            };
+            assert!(metadata.encode().len() <= CommitMetadata::text_bytes_max(6, 36, 6));
+        }
+    }
+
+    #[test]
     fn metadata_of_others_is_told_from_damage() {
-        for foreign in ["", "{\"a\":1}", "t2.AAAA", &"ä".repeat(500)] {
+        for foreign in ["", "{\"a\":1}", "t3.AAAA", &"ä".repeat(500)] {
             let error = CommitMetadata::decode(foreign);
             assert!(
                 matches!(error, Err(MetadataError::Foreign { .. })),
@@ -382,6 +522,7 @@ mod tests {
             "t1.====",
             "t1.AAAAAAAAAAAA",
             "t1.____________________________",
+            "t2.AAAA",
         ] {
             let error = CommitMetadata::decode(damaged);
             assert!(

@@ -21,6 +21,7 @@ mod error;
 mod metadata;
 mod outputs;
 mod runner;
+mod time_changelog;
 
 use std::fmt;
 
@@ -31,14 +32,15 @@ pub(crate) use acceptance::{RefusedRecord, TopicLimits};
 pub use error::{RestoreError, SinkFailure, TaskError};
 pub use metadata::MetadataError;
 pub(crate) use metadata::{
-    CommitMetadata, InputTime, OFFSET_METADATA_BYTES_MAX, UpstreamTime, WORKER_NOTE_BYTES_MAX,
-    without_time,
+    CommitMetadata, Committed, InputTime, OFFSET_METADATA_BYTES_MAX, UpstreamTime,
+    WORKER_NOTE_BYTES_MAX, without_time,
 };
 pub use outputs::AppendError;
 pub(crate) use outputs::{
     OutputLimits, OutputTopicPartitions, Outputs, ReadyBatch, Refusal, RefusedFor, partition_of,
 };
 pub(crate) use runner::OperatorTask;
+pub(crate) use time_changelog::{TimeChangelog, is_needed as needs_time_changelog, time_in};
 
 /// Which of a sub-topology's inputs: the index into `SubTopology::inputs`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -98,7 +100,7 @@ pub(crate) struct SealedTask {
     /// E2: 1 for a task's first transaction, then +1 per transaction. An abort takes it back.
     pub(crate) commit_sequence: u64,
     /// Goes with the committed offset of every input of the task (T4). At most
-    /// [`OFFSET_METADATA_BYTES_MAX`] bytes; read again by [`CommitMetadata::decode`].
+    /// [`OFFSET_METADATA_BYTES_MAX`] bytes; read again by [`Committed::decode`].
     pub(crate) metadata: String,
 }
 

@@ -12,8 +12,9 @@ use crate::time::{InputSettings, TaskTime};
 use crate::topology::{TaskBuilder, TaskPlan};
 
 use super::{
-    ChangelogId, CommitMetadata, InputId, MetadataError, OFFSET_METADATA_BYTES_MAX, RestoreError,
-    SealedTask, SinkFailure, Task, TaskContext, TaskError, TaskInit, TaskReport,
+    ChangelogId, CommitMetadata, Committed, InputId, MetadataError, OFFSET_METADATA_BYTES_MAX,
+    RestoreError, SealedTask, SinkFailure, Task, TaskContext, TaskError, TaskInit, TaskReport,
+    time_changelog::RestoredTime,
 };
 
 /// See the module.
@@ -31,6 +32,7 @@ pub(crate) struct OperatorTask {
     touched: bool,
     /// Changelog records were restored.
     has_restored_state: bool,
+    restored_time: RestoredTime,
 }
 
 impl OperatorTask {
@@ -58,6 +60,7 @@ impl OperatorTask {
             batch: 0,
             touched: false,
             has_restored_state: false,
+            restored_time: RestoredTime::default(),
         }
     }
 
@@ -122,6 +125,32 @@ impl OperatorTask {
 }
 
 impl OperatorTask {
+    /// What goes with the offsets: the event time, or where it is.
+    fn write_time(
+        &self,
+        metadata: &CommitMetadata,
+        context: &mut TaskContext<'_>,
+    ) -> Result<String, TaskError> {
+        let text = metadata.encode();
+        if text.len() <= OFFSET_METADATA_BYTES_MAX {
+            return Ok(text);
+        }
+        let changelog = self.plan.time_changelog.as_ref();
+        let changelog = changelog
+            .filter(|changelog| context.outputs.partitions(changelog.output) > 0)
+            .ok_or_else(|| TaskError::MetadataTooLarge {
+                task: self.name(),
+                bytes: text.len(),
+                bytes_max: OFFSET_METADATA_BYTES_MAX,
+            })?;
+        let written = changelog.write(metadata, self.partition, context);
+        written.map_err(|refused| TaskError::Sink {
+            operator: "event time".into(),
+            topic: Arc::clone(&changelog.topic),
+            cause: SinkFailure::Append(refused),
+        })
+    }
+
     /// Brings what is reported of the state up to date.
     fn measure_state(&mut self) {
         self.counts.state_rows = 0;
@@ -211,14 +240,7 @@ impl Task for OperatorTask {
         let metadata = self.time.seal(cursors);
         self.touched = false;
         let commit_sequence = metadata.commit_sequence;
-        let metadata = metadata.encode();
-        if metadata.len() > OFFSET_METADATA_BYTES_MAX {
-            return Err(TaskError::MetadataTooLarge {
-                task: self.name(),
-                bytes: metadata.len(),
-                bytes_max: OFFSET_METADATA_BYTES_MAX,
-            });
-        }
+        let metadata = self.write_time(&metadata, context)?;
         Ok(SealedTask {
             commit_sequence,
             metadata,
@@ -243,6 +265,10 @@ impl Task for OperatorTask {
 
     fn restore(&mut self, changelog: ChangelogId, rows: &Rows<'_>) -> Result<(), RestoreError> {
         self.has_restored_state |= !rows.is_empty();
+        let time = self.plan.time_changelog.as_ref();
+        if let Some(time) = time.filter(|time| time.id == changelog) {
+            return time.read(self.partition, rows, &mut self.restored_time);
+        }
         let mut restore = RestoreSignal {
             changelog,
             rows: *rows,
@@ -261,7 +287,11 @@ impl Task for OperatorTask {
         };
         let metadata = match metadata {
             Some(text) => {
-                let metadata = CommitMetadata::decode(text).map_err(|cause| refuse(self, cause))?;
+                let restored = std::mem::take(&mut self.restored_time);
+                let changelog = self.plan.time_changelog.as_ref();
+                let metadata = Committed::decode(text)
+                    .and_then(|committed| restored.of(committed, changelog))
+                    .map_err(|cause| refuse(self, cause))?;
                 self.time
                     .restore(&metadata)
                     .map_err(|cause| refuse(self, cause))?;

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use thalweg_protocol::{Offset, PartitionId};
 
 use crate::task::{
-    InputId, InputInit, OutputLimits, OutputTopicPartitions, Outputs, RestoreError, SubTopologyId,
-    Task, TaskContext, TaskError, TaskInit, TaskReport, partition_of,
+    Committed, InputId, InputInit, OutputLimits, OutputTopicPartitions, Outputs, RestoreError,
+    SubTopologyId, Task, TaskContext, TaskError, TaskInit, TaskReport, partition_of, time_in,
+    without_time,
 };
-use crate::topology::{InputKind, OutputKind, Topology};
+use crate::topology::{InputKind, OutputKind, SubTopology, Topology};
 
 use super::TestRecord;
 use super::log::{Codec, Fate, TestTopic};
@@ -113,6 +114,16 @@ impl TestDriver {
             let partitions = match output.kind {
                 OutputKind::User => self.partitions_of(&output.topic),
                 OutputKind::Changelog(of) => self.tasks_of(of),
+                OutputKind::TimeChangelog(of) => {
+                    let mut owners = self.topology.sub_topologies().iter();
+                    let owner = owners.find(|found| found.id == of);
+                    let needed = |owner: &SubTopology| {
+                        owner.needs_time_changelog(|upstream| self.tasks_of(upstream))
+                    };
+                    owner
+                        .filter(|owner| needed(owner))
+                        .map_or(0, |_| self.tasks_of(of))
+                }
                 OutputKind::Repartition {
                     upstream,
                     partitions,
@@ -183,7 +194,9 @@ impl TestDriver {
                     inputs: inputs.collect(),
                 };
                 let mut task = (sub_topology.factory)(init);
-                for changelog in &sub_topology.changelogs {
+                let time_changelog = &sub_topology.time_changelog;
+                let mut times = Vec::new();
+                for changelog in sub_topology.changelogs.iter().chain(time_changelog) {
                     let (records, _) = self
                         .topics
                         .entry(changelog.topic.to_string())
@@ -195,14 +208,25 @@ impl TestDriver {
                         .collect();
                     if !records.is_empty() {
                         self.codec
-                            .with_rows(Offset(0), &records, |rows| task.restore(changelog.id, rows))
+                            .with_rows(Offset(0), &records, |rows| {
+                                if time_changelog.iter().any(|time| time.id == changelog.id) {
+                                    times.extend(rows.iter().filter_map(|row| time_in(&row)));
+                                }
+                                task.restore(changelog.id, rows)
+                            })
                             .map_err(TestError::Record)??;
                     }
                 }
                 let metadata = self.metadata.get(&(sub_topology.id, partition));
                 let metadata = match metadata {
                     Some(metadata) if keep_time => Some(metadata.clone()),
-                    Some(metadata) => Some(crate::task::without_time(metadata)),
+                    Some(metadata) => {
+                        let metadata = match Committed::decode(metadata) {
+                            Ok(Committed::Here(metadata)) => Some(metadata),
+                            _ => times.pop(),
+                        };
+                        metadata.map(without_time)
+                    }
                     None => None,
                 };
                 task.restored(metadata.as_deref())?;

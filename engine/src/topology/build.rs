@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::state::fingerprint_of;
-use crate::task::{ChangelogId, InputId, OperatorTask, OutputId, SubTopologyId, TaskInit};
+use crate::task::{
+    ChangelogId, InputId, OperatorTask, OutputId, SubTopologyId, TaskInit, TimeChangelog,
+};
 
 use super::builder::{PlannedChangelog, PlannedInput, TaskPlan};
 use super::graph::{Graph, GroupId, SourceEntry};
+use super::names::time_changelog_topic;
 use super::{
-    Blueprint, Changelog, Input, InputKind, OutputTopic, SourceSettings, SubTopology, Topology,
-    TopologyError, TopologyFault, describe,
+    Blueprint, Changelog, Input, InputKind, OutputKind, OutputTopic, SourceSettings, SubTopology,
+    Topology, TopologyError, TopologyFault, describe,
 };
 
 impl Graph {
@@ -31,6 +34,7 @@ impl Graph {
         if numbers.is_empty() {
             faults.push(TopologyFault::Empty);
         }
+        faults.extend(self.taken_time_changelogs());
         if !faults.is_empty() {
             return Err(TopologyError { faults });
         }
@@ -43,20 +47,54 @@ impl Graph {
                 is_lenient: output.is_lenient,
             })
         });
+        let mut outputs: Vec<OutputTopic> = outputs.collect();
         let mut groups: Vec<(SubTopologyId, GroupId)> =
             numbers.iter().map(|(group, id)| (*id, *group)).collect();
         groups.sort_unstable();
-        let sub_topologies = groups
-            .into_iter()
-            .map(|(id, group)| self.sub_topology(id, group, &number))
-            .collect();
+        let mut sub_topologies = Vec::new();
+        for (id, group) in groups {
+            let time_topic = self.time_changelog_of(group);
+            let time_output = time_topic.map(|topic| (OutputId(outputs.len() as u32), topic));
+            outputs.extend(time_output.iter().map(|(_, topic)| OutputTopic {
+                topic: Arc::clone(topic),
+                kind: OutputKind::TimeChangelog(id),
+                is_lenient: false,
+            }));
+            sub_topologies.push(self.sub_topology(id, group, &number, time_output));
+        }
         let topology = Topology::new(Blueprint {
             application_id: self.application_id.clone(),
-            outputs: outputs.collect(),
+            outputs,
             sub_topologies,
         });
         let description = describe::describe(self, number);
         Ok(topology.described(&description, &describe::mermaid(self, number)))
+    }
+
+    /// The time changelog of what reads a repartition topic, named after the first one it reads.
+    fn time_changelog_of(&self, group: GroupId) -> Option<Arc<str>> {
+        let mut sources = self.sources.iter();
+        let first = sources
+            .find(|source| self.root_of(source.group) == group && source.upstream.is_some())?;
+        Some(time_changelog_topic(&first.topic).into())
+    }
+
+    /// Names of operators whose topics would be time changelogs.
+    fn taken_time_changelogs(&self) -> impl Iterator<Item = TopologyFault> {
+        let repartitions = self
+            .sources
+            .iter()
+            .filter(|source| source.upstream.is_some());
+        repartitions.filter_map(|source| {
+            let topic = time_changelog_topic(&source.topic);
+            let taken = self.outputs.iter().any(|output| *output.topic == *topic);
+            let name = topic
+                .strip_prefix(&format!("{}-", self.application_id))?
+                .strip_suffix("-changelog")?;
+            taken.then(|| TopologyFault::DuplicateName {
+                name: name.to_owned(),
+            })
+        })
     }
 
     fn sub_topology(
@@ -64,6 +102,7 @@ impl Graph {
         id: SubTopologyId,
         group: GroupId,
         number: &impl Fn(GroupId) -> Option<SubTopologyId>,
+        time_output: Option<(OutputId, Arc<str>)>,
     ) -> SubTopology {
         let is_here = |other: GroupId| self.root_of(other) == group;
         let sources = self.sources.iter().filter(|source| is_here(source.group));
@@ -121,6 +160,12 @@ impl Graph {
             );
         }
 
+        let time_changelog = time_output.map(|(output, topic)| TimeChangelog {
+            id: ChangelogId(changelogs.len() as u32),
+            output,
+            topic,
+        });
+
         // In the order of `OutputId`.
         let repartitions = self
             .outputs
@@ -145,6 +190,7 @@ impl Graph {
                 .map(|output| Arc::clone(&output.topic))
                 .collect(),
             repartitions: repartitions.collect(),
+            time_changelog: time_changelog.clone(),
         });
         let factory = Arc::new(move |init: TaskInit| {
             Box::new(OperatorTask::new(Arc::clone(&plan), init)) as Box<dyn crate::task::Task>
@@ -153,6 +199,11 @@ impl Graph {
             id,
             inputs,
             changelogs,
+            time_changelog: time_changelog.map(|time| Changelog {
+                id: time.id,
+                operator: "event time".into(),
+                topic: time.topic,
+            }),
             factory,
         }
     }

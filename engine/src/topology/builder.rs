@@ -11,7 +11,7 @@ use crate::element::Element;
 use crate::flow::{MergePoint, MergePoints};
 use crate::source::{RowsPush, SourceOptions};
 use crate::state;
-use crate::task::{ChangelogId, OutputId, TaskInit};
+use crate::task::{ChangelogId, OutputId, TaskInit, TimeChangelog};
 
 use super::SubTopologyId;
 use super::graph::OperatorId;
@@ -30,6 +30,8 @@ pub(crate) struct TaskPlan {
     pub(crate) id: SubTopologyId,
     pub(crate) inputs: Vec<PlannedInput>,
     pub(crate) changelogs: BTreeMap<OperatorId, PlannedChangelog>,
+    /// Where event time goes that does not fit an offset commit; `None` without upstream tasks.
+    pub(crate) time_changelog: Option<TimeChangelog>,
     /// The topics of all outputs, by `OutputId`.
     pub(crate) output_topics: Vec<Arc<str>>,
     /// The repartition topics it writes.

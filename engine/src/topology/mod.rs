@@ -12,7 +12,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::source::BadRecordPolicy;
-use crate::task::{ChangelogId, InputId, OutputId, SubTopologyId, Task, TaskInit};
+use crate::task::{
+    ChangelogId, InputId, OutputId, SubTopologyId, Task, TaskInit, needs_time_changelog,
+};
 
 pub(crate) use builder::TaskBuilder;
 pub(crate) use builder::{InputFactory, TaskPlan};
@@ -48,7 +50,21 @@ pub(crate) struct SubTopology {
     pub(crate) inputs: Vec<Input>,
     /// In the order of `ChangelogId`.
     pub(crate) changelogs: Vec<Changelog>,
+    /// Behind those, where there is an upstream: what does not fit an offset commit.
+    pub(crate) time_changelog: Option<Changelog>,
     pub(crate) factory: TaskFactory,
+}
+
+impl SubTopology {
+    /// Whether its time changelog is needed; `tasks_of` says how many tasks a sub-topology has.
+    pub(crate) fn needs_time_changelog(&self, tasks_of: impl Fn(SubTopologyId) -> u32) -> bool {
+        let upstream_tasks = |input: &Input| match input.kind {
+            InputKind::Source(_) => 0,
+            InputKind::Repartition { upstream, .. } => tasks_of(upstream) as usize,
+        };
+        let upstream_tasks = self.inputs.iter().map(upstream_tasks).sum();
+        needs_time_changelog(self.inputs.len(), upstream_tasks, self.changelogs.len())
+    }
 }
 
 /// A topic a sub-topology reads.
@@ -136,6 +152,9 @@ pub(crate) enum OutputKind {
     User,
     /// A changelog: made by the application with as many partitions as the sub-topology has tasks.
     Changelog(SubTopologyId),
+    /// The time changelog: as a changelog, but made only where there are so many upstream tasks that
+    /// it may be needed.
+    TimeChangelog(SubTopologyId),
     /// A repartition topic: made by the application, with this many partitions, or as many as
     /// `upstream` has tasks.
     Repartition {

@@ -32,6 +32,14 @@ pub(super) fn repartition_topic(application_id: &str, operator: &str) -> String 
     format!("{application_id}-{operator}-repartition")
 }
 
+/// The time changelog of what reads a repartition topic.
+pub(super) fn time_changelog_topic(repartition_topic: &str) -> String {
+    let name = repartition_topic
+        .strip_suffix("-repartition")
+        .unwrap_or(repartition_topic);
+    format!("{name}-time-changelog")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

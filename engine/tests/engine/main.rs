@@ -7,4 +7,5 @@ mod policies;
 mod programs;
 mod repartition;
 mod restore;
+mod time_changelog;
 mod topology;

@@ -15,16 +15,7 @@ fn copy(corner: &Corner, to: &str, on_error: OnSinkError) -> App {
     let app = corner.app();
     app.source::<Text>(&corner.topic("in"))
         .to(&corner.topic(to))
-        .timestamp(|value| {
-            let now = std::time::SystemTime::now();
-            let now = now
-                .duration_since(std::time::UNIX_EPOCH)
-                .expect("after 1970");
-            match value.starts_with("old") {
-                true => 1_000,
-                false => now.as_millis() as i64,
-            }
-        })
+        .timestamp(|value| value.starts_with("old").then_some(1_000_i64))
         .on_error(on_error)
         .write::<Text>();
     app

@@ -156,9 +156,12 @@ impl Worker {
                 });
             }
         }
+        let time_changelog = sub_topology.time_changelog.iter();
         let changelogs = sub_topology
             .changelogs
             .iter()
+            // Only where there are very many upstream tasks.
+            .chain(time_changelog.filter(|time| self.instance.topics.contains_key(&*time.topic)))
             .map(|changelog| TakenChangelog {
                 operator: changelog.operator.to_string(),
                 topic: changelog.topic.to_string(),
