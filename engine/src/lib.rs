@@ -36,8 +36,8 @@ pub use key::{Key, Lookup, RecordKey};
 pub use keyed::{KeyBy, KeyedStream};
 pub use operators::{Grouped, GroupedStream};
 pub use runtime::{
-    AppError, AppMetrics, Guarantee, Handle, Health, LocalWorkers, Status, TaskMetrics,
-    WorkerMetrics,
+    AppError, AppMetrics, Guarantee, Handle, Health, HeldBack, InputMetrics, LocalWorkers, Status,
+    TaskMetrics, TaskWatermark, WorkerMetrics,
 };
 pub use seams::{
     Clock, FolderStorage, MemoryStorage, Storage, StorageLock, SystemClock, VirtualClock,

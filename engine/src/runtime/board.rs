@@ -2,10 +2,18 @@
 //!
 //! Workers write their part a few times a second, never per batch; nobody waits here for long.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
+use super::stall::STALLED_AFTER;
+use crate::assignor::TaskId;
+use crate::seams::Clock;
+
+use super::explain::TaskWatermark;
 use super::status::{AppMetrics, Health, Status, WorkerMetrics};
 
 /// What all workers are to do.
@@ -29,15 +37,28 @@ struct Cell {
     at_end: bool,
 }
 
+/// When a worker last was at the head of its loop, and what it went to do. Without a lock, since it
+/// is told for every fetched record set.
+#[derive(Debug, Default)]
+struct Pulse {
+    /// Milliseconds since the board was made, plus 1; 0 before the worker runs.
+    at: AtomicU64,
+    /// Sub-topology and partition, plus 1; 0 when it is no task it is busy with.
+    task: AtomicU64,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Board {
     cells: Vec<Mutex<Cell>>,
+    pulses: Vec<Pulse>,
+    clock: Arc<dyn Clock>,
+    made: Instant,
     order: watch::Sender<Order>,
 }
 
 impl Board {
-    pub(crate) fn new(workers: u32) -> Self {
+    pub(crate) fn new(workers: u32, clock: Arc<dyn Clock>) -> Self {
         let cell = || {
             Mutex::new(Cell {
                 health: Health::Starting,
@@ -47,18 +68,77 @@ impl Board {
         };
         Self {
             cells: (0..workers).map(|_| cell()).collect(),
+            pulses: (0..workers).map(|_| Pulse::default()).collect(),
+            made: clock.monotonic(),
+            clock,
             order: watch::Sender::new(Order::Run),
         }
     }
 
     /// The health of all.
     pub(crate) fn status(&self) -> Status {
-        Status::of(
-            self.cells
-                .iter()
-                .map(|cell| with(cell, |cell| cell.health.clone()))
-                .collect(),
-        )
+        let now = self.clock.monotonic();
+        let healths = self.cells.iter().zip(&self.pulses).map(|(cell, pulse)| {
+            let health = with(cell, |cell| cell.health.clone());
+            match health {
+                Health::Failed { .. } | Health::Stopped => health,
+                health => self.blocked(now, pulse).unwrap_or(health),
+            }
+        });
+        Status::of(healths.collect())
+    }
+
+    /// A worker is at the head of its loop, or enters a task.
+    pub(crate) fn beat(&self, worker: u32, now: Instant, task: Option<TaskId>) {
+        let Some(pulse) = self
+            .pulses
+            .get(usize::try_from(worker).unwrap_or(usize::MAX))
+        else {
+            return;
+        };
+        let task = task.map_or(0, |task| {
+            let partition = u32::try_from(task.partition.0).unwrap_or(0);
+            (u64::from(task.sub_topology.0) << 32 | u64::from(partition)) + 1
+        });
+        pulse.task.store(task, Ordering::Relaxed);
+        pulse.at.store(self.millis(now) + 1, Ordering::Relaxed);
+    }
+
+    fn millis(&self, now: Instant) -> u64 {
+        let passed = now.saturating_duration_since(self.made).as_millis();
+        u64::try_from(passed).unwrap_or(u64::MAX - 1)
+    }
+
+    /// A worker that has not come back for long is in user code: everything of ours is short, or
+    /// awaits.
+    fn blocked(&self, now: Instant, pulse: &Pulse) -> Option<Health> {
+        let at = pulse.at.load(Ordering::Relaxed).checked_sub(1)?;
+        let waited = Duration::from_millis(self.millis(now).saturating_sub(at));
+        if waited < STALLED_AFTER {
+            return None;
+        }
+        let seconds = waited.as_secs();
+        let reason = match pulse.task.load(Ordering::Relaxed).checked_sub(1) {
+            Some(task) => format!(
+                "the program's code has not come back from a record or timer of task {}_{} for \
+                 {seconds} s; the other tasks of its worker wait",
+                task >> 32,
+                task & 0xffff_ffff
+            ),
+            None => format!("the worker's thread has not run for {seconds} s"),
+        };
+        Some(Health::Stalled { reason })
+    }
+
+    /// Where the watermark of every task is, and what holds it back.
+    pub(crate) fn explain_watermark(&self) -> Vec<TaskWatermark> {
+        let metrics = self.metrics();
+        let running = metrics.tasks().filter(|task| task.restoring.is_none());
+        running
+            .map(|task| {
+                TaskWatermark::new(task.task.clone(), task.watermark_ms, task.inputs.clone())
+            })
+            .collect()
     }
 
     /// The figures of all.
@@ -134,11 +214,52 @@ fn with<T>(cell: &Mutex<Cell>, f: impl FnOnce(&mut Cell) -> T) -> T {
 
 #[cfg(test)]
 mod tests {
+    use crate::seams::SystemClock;
+    use crate::task::SubTopologyId;
+    use thalweg_protocol::PartitionId;
+
     use super::*;
+
+    fn board(workers: u32) -> Board {
+        Board::new(workers, Arc::new(SystemClock))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_worker_that_does_not_come_back_from_user_code_is_stalled_and_its_task_is_named() {
+        let board = board(2);
+        let task = TaskId {
+            sub_topology: SubTopologyId(1),
+            partition: PartitionId(7),
+        };
+        board.set_health(0, Health::Running);
+        board.set_health(1, Health::Running);
+        board.beat(0, Instant::now(), None);
+        board.beat(1, Instant::now(), Some(task));
+        assert_eq!(board.status().health, Health::Running);
+        tokio::time::advance(STALLED_AFTER).await;
+        board.beat(0, Instant::now(), None);
+        let status = board.status();
+        assert_eq!(status.workers[0], Health::Running);
+        let text = status.health.to_string();
+        assert!(text.contains("task 1_7") && text.contains("10 s"), "{text}");
+        board.beat(1, Instant::now(), None);
+        assert_eq!(board.status().health, Health::Running);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_worker_that_has_not_begun_or_has_ended_is_not_blocked() {
+        let board = board(2);
+        tokio::time::advance(STALLED_AFTER * 9).await;
+        assert_eq!(board.status().health, Health::Starting);
+        board.beat(0, Instant::now(), None);
+        board.set_health(0, Health::Stopped);
+        tokio::time::advance(STALLED_AFTER * 9).await;
+        assert_eq!(board.status().workers[0], Health::Stopped);
+    }
 
     #[test]
     fn an_order_is_never_taken_back() {
-        let board = Board::new(1);
+        let board = board(1);
         let orders = board.orders();
         board.order(Order::Stop);
         board.order(Order::Run);
@@ -149,7 +270,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_order_given_before_anyone_listened_is_heard() {
-        let board = Board::new(1);
+        let board = board(1);
         board.order(Order::Stop);
         let mut orders = board.orders();
         orders.changed().await.unwrap();
@@ -158,7 +279,7 @@ mod tests {
 
     #[test]
     fn a_failure_stays_on_the_board() {
-        let board = Board::new(2);
+        let board = board(2);
         board.set_health(
             1,
             Health::Failed {

@@ -79,6 +79,9 @@ impl Calls {
             Some(ErrorCode::UNKNOWN_MEMBER_ID | ErrorCode::FENCED_INSTANCE_ID) => {
                 TransactFault::NotMember(error.to_string())
             }
+            Some(ErrorCode::OFFSET_METADATA_TOO_LARGE) => {
+                TransactFault::Fatal(metadata_refused(&error))
+            }
             _ if error.disposition() == Disposition::Fatal => {
                 TransactFault::Fatal(error.to_string())
             }
@@ -183,6 +186,15 @@ impl Calls {
             .map(|(partition, found)| (partition, found.offset))
             .collect())
     }
+}
+
+/// The brokers keep less with an offset than Kafka does by default.
+pub(crate) fn metadata_refused(error: &impl ToString) -> String {
+    format!(
+        "{}: what is committed with the offsets (event time, T4) takes up to 4096 bytes; raise \
+         offset.metadata.max.bytes of the brokers to that, Kafka's default",
+        error.to_string()
+    )
 }
 
 fn limits_of(configs: &BTreeMap<String, ConfigEntry>) -> TopicLimits {

@@ -1,17 +1,29 @@
 //! Who is in the way: the producers whose open transactions hold a takeover up for longer than any
-//! transaction may stay open (E3).
+//! transaction may stay open (E3), or hide the records of an input.
+
+use std::sync::{Arc, Mutex, PoisonError};
 
 use thalweg_client::{Admin, TopicPartition};
 use thalweg_protocol::PartitionId;
 
 const OFFSETS_TOPIC: &str = "__consumer_offsets";
 
-/// Logs the producers that have a transaction open in any of `partitions`, or in the partition
-/// that keeps the group's offsets.
-pub(crate) async fn report(admin: Admin, group_id: String, partitions: Vec<TopicPartition>) {
+/// What was found out, for whoever reports it; filled in the background.
+pub(crate) type Findings = Arc<Mutex<String>>;
+
+/// Looks for the producers that have a transaction open in any of `partitions`, or in the partition
+/// that keeps the offsets of `group_id`; logs them, and says who they are in `findings`.
+pub(crate) async fn report(
+    admin: Admin,
+    group_id: Option<String>,
+    partitions: Vec<TopicPartition>,
+    findings: Findings,
+) {
     let mut asked = partitions;
-    asked.extend(offsets_partition(&admin, &group_id).await);
-    let mut found = false;
+    if let Some(group_id) = group_id {
+        asked.extend(offsets_partition(&admin, &group_id).await);
+    }
+    let mut found = Vec::new();
     for (partition, outcome) in admin.describe_producers(asked).await {
         match outcome {
             Ok(producers) => {
@@ -19,11 +31,15 @@ pub(crate) async fn report(admin: Admin, group_id: String, partitions: Vec<Topic
                     let Some(start) = producer.transaction_start_offset else {
                         continue;
                     };
-                    found = true;
+                    let (id, epoch) = (producer.producer_id.0, producer.producer_epoch);
+                    found.push(format!(
+                        "producer {id} (epoch {epoch}) has one open in {partition} since offset {}",
+                        start.0
+                    ));
                     tracing::warn!(
                         %partition,
-                        producer_id = producer.producer_id.0,
-                        producer_epoch = producer.producer_epoch,
+                        producer_id = id,
+                        producer_epoch = epoch,
                         from_offset = start.0,
                         last_written_ms = producer.last_timestamp,
                         "this producer holds a transaction open there; when it hangs, abort it \
@@ -34,8 +50,18 @@ pub(crate) async fn report(admin: Admin, group_id: String, partitions: Vec<Topic
             Err(error) => tracing::debug!(%partition, "its producers cannot be seen: {error}"),
         }
     }
-    if !found {
+    if found.is_empty() {
         tracing::warn!("no producer with an open transaction is to be seen there");
+    }
+    *findings.lock().unwrap_or_else(PoisonError::into_inner) = found.join("; ");
+}
+
+/// A reason with what was found out about it so far.
+pub(crate) fn with_findings(reason: String, findings: &Findings) -> String {
+    let found = findings.lock().unwrap_or_else(PoisonError::into_inner);
+    match found.as_str() {
+        "" => reason,
+        found => format!("{reason}: {found}"),
     }
 }
 

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use super::board::{Board, Order};
 use super::error::AppError;
+use super::explain::TaskWatermark;
 use super::status::{AppMetrics, Status};
 
 /// How an app ended, once it has.
@@ -31,8 +32,41 @@ impl Handle {
     }
 
     /// The app's figures, as of the last tenth of a second or so.
+    ///
+    /// The same are told to the recorder that the program has installed for the
+    /// [`metrics`](https://docs.rs/metrics) facade before it started the app, ten times a second,
+    /// with the labels `app` (the application id), `worker` (its index), and for a task `task`
+    /// (`<sub-topology>_<partition>`):
+    ///
+    /// | metric | kind | meaning |
+    /// |---|---|---|
+    /// | `thalweg_worker_records_total` | counter | input records processed, also in vain |
+    /// | `thalweg_worker_commits_total` | counter | transactions (or offset commits) committed |
+    /// | `thalweg_worker_aborts_total` | counter | transactions aborted and processed again |
+    /// | `thalweg_worker_corrupt_batches_total` | counter | record batches a policy let pass |
+    /// | `thalweg_worker_commit_latency_ms` | histogram | from a transaction's seal to its end |
+    /// | `thalweg_worker_stalled` | gauge | 1 while the worker sees itself stalled, else 0 |
+    /// | `thalweg_task_records_total` | counter | input records processed |
+    /// | `thalweg_task_bad_records_total` | counter | bad records a policy let pass |
+    /// | `thalweg_task_late_dropped_total` | counter | late elements dropped |
+    /// | `thalweg_task_late_to_topic_total` | counter | late elements sent to a late topic |
+    /// | `thalweg_task_sink_skipped_total` | counter | records a sink's policy let pass |
+    /// | `thalweg_task_keyless_skipped_total` | counter | elements without a key, skipped |
+    /// | `thalweg_task_lag_records` | gauge | records between it and its inputs' ends |
+    /// | `thalweg_task_watermark_ms` | gauge | its event-time watermark, ms since 1970 |
+    /// | `thalweg_task_watermark_lag_ms` | gauge | how far that is behind the clock |
+    /// | `thalweg_task_state_rows` | gauge | rows of keyed state |
+    /// | `thalweg_task_state_bytes` | gauge | rough size of keyed state in memory |
+    /// | `thalweg_task_restore_remaining_offsets` | gauge | changelog offsets yet to be read |
     pub fn metrics(&self) -> AppMetrics {
         self.board.metrics()
+    }
+
+    /// Where the watermark of every task of this instance is, and which input partition or upstream
+    /// task holds it back, and why; as of the last tenth of a second or so. Tasks that restore are
+    /// left out. Each prints as a line.
+    pub fn explain_watermark(&self) -> Vec<TaskWatermark> {
+        self.board.explain_watermark()
     }
 
     /// Waits until the app has ended by itself: by an error, or at the end of its input.
@@ -83,7 +117,7 @@ mod tests {
     use super::*;
 
     fn handle() -> (Handle, Arc<Board>, watch::Sender<Outcome>) {
-        let board = Arc::new(Board::new(1));
+        let board = Arc::new(Board::new(1, Arc::new(crate::seams::SystemClock)));
         let (sender, receiver) = watch::channel(None);
         (Handle::new(board.clone(), receiver), board, sender)
     }

@@ -15,6 +15,19 @@ pub(crate) struct Stand {
 }
 
 impl Stand {
+    /// Records between the position and the end, where that is known.
+    pub(crate) fn lag(self) -> u64 {
+        let end = self.high_watermark.unwrap_or(self.position);
+        u64::try_from(end.0 - self.position.0).unwrap_or(0)
+    }
+
+    /// Where the open transaction begins that is all that is left to read.
+    pub(crate) fn hidden_from(self) -> Option<Offset> {
+        let stable = self.last_stable_offset?;
+        let hides = stable <= self.position && self.high_watermark? > stable;
+        hides.then_some(stable)
+    }
+
     /// Nothing is left to read, and nothing is pending: an open transaction holds the last stable
     /// offset below the high watermark, and its records may still come.
     fn is_quiet(self) -> bool {

@@ -6,7 +6,7 @@
 //!        ├─ slot                         a task and its positions
 //!        ├─ settler ── verdict, refusal  carries transactions out; E2
 //!        ├─ restore ── takeover          taking tasks over; E3
-//!        └─ board ── status, handle      what can be seen from outside
+//!        └─ board ── status, explain, stall, handle   what can be seen from outside
 //! ```
 
 mod app;
@@ -15,6 +15,7 @@ mod calls;
 mod culprits;
 mod cycle;
 mod error;
+mod explain;
 mod handle;
 mod idle;
 mod instance;
@@ -26,6 +27,7 @@ mod run;
 mod settings;
 mod settler;
 mod slot;
+mod stall;
 mod start;
 mod status;
 mod takeover;
@@ -35,6 +37,7 @@ mod verdict;
 mod worker;
 
 pub use error::AppError;
+pub use explain::{HeldBack, InputMetrics, TaskWatermark};
 pub use handle::Handle;
 pub use run::LocalWorkers;
 pub use settings::Guarantee;

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::calls::Calls;
-use super::culprits;
+use super::culprits::{self, Findings, with_findings};
 use super::error::AppError;
 use super::slot::{InputSlot, Slot};
 use super::takeover::{Takeover, TakeoverStep};
@@ -54,6 +54,7 @@ struct Job {
     inputs: Vec<InputId>,
     began: Instant,
     warned: bool,
+    findings: Findings,
     /// `None` while its lookups run in the background.
     takeover: Option<Takeover>,
 }
@@ -135,6 +136,7 @@ impl Restorer {
             inputs,
             began,
             warned: false,
+            findings: Findings::default(),
             takeover: None,
         };
         self.jobs.insert(id, job);
@@ -203,12 +205,13 @@ impl Restorer {
                 "thalweg culprits",
                 Box::pin(culprits::report(
                     admin,
-                    group,
+                    Some(group),
                     changelogs.unwrap_or_default(),
+                    Arc::clone(&job.findings),
                 )),
             );
         }
-        Some(reason)
+        Some(with_findings(reason, &job.findings))
     }
 
     /// Waits for the next thing to happen to any of the tasks. Only while [`is_active`].

@@ -10,9 +10,10 @@ use thalweg_client::{
     CommitError, Disposition, GroupMetadata, OffsetAndMetadata, Producer, SendError, Spawner,
     TopicPartition, Transaction, TransactionError, TransactionOutcome, TransactionalProducer,
 };
+use thalweg_protocol::ErrorCode;
 use tokio::sync::mpsc;
 
-use super::calls::Calls;
+use super::calls::{Calls, metadata_refused};
 use super::cycle::{TransactFault, Verdict};
 use super::refusal::refusal;
 use super::slot::SealedOffset;
@@ -361,6 +362,11 @@ fn fault(error: TransactionError) -> TransactFault {
     {
         return TransactFault::Refused(Box::new(refusal));
     }
+    if let TransactionError::Refused { code, .. } = &error
+        && *code == ErrorCode::OFFSET_METADATA_TOO_LARGE
+    {
+        return TransactFault::Fatal(metadata_refused(&error));
+    }
     let reason = error.to_string();
     match (&error, error.disposition()) {
         (TransactionError::Fenced { .. }, _) => TransactFault::Fenced {
@@ -394,8 +400,7 @@ fn refused_member(error: &TransactionError, used: i32) -> TransactFault {
     }
 }
 
-fn is_stale(code: thalweg_protocol::ErrorCode) -> bool {
-    use thalweg_protocol::ErrorCode;
+fn is_stale(code: ErrorCode) -> bool {
     matches!(
         code,
         ErrorCode::ILLEGAL_GENERATION

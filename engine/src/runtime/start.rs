@@ -122,7 +122,7 @@ async fn prepare_here(
     let calls = Calls::new(admin, application_id.as_str().into());
     let task_topics = task_topics(&topology);
     let limits = calls.all_limits(&written_topics(&topology, &table)).await;
-    let board = Arc::new(Board::new(settings.workers));
+    let board = Arc::new(Board::new(settings.workers, Arc::clone(&settings.clock)));
     let (ends, known_ends) = match until {
         Until::Stopped => (None, None),
         Until::End => {

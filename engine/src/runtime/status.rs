@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::explain::InputMetrics;
+
 /// How an app is, in one word; the worst of its workers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -169,12 +171,18 @@ pub struct TaskMetrics {
     pub late_to_topic: u64,
     /// Bad records that a policy let pass.
     pub bad_records: u64,
+    /// Records that a sink's policy let pass without writing them to its topic.
+    pub sink_skipped: u64,
+    /// Elements without a key that a keyed operator skipped.
+    pub keyless_skipped: u64,
     /// Rows of keyed state.
     pub state_rows: u64,
     /// Rough size of keyed state in memory, in bytes.
     pub state_bytes: u64,
     /// Changelog offsets read and to read, while it restores.
     pub restoring: Option<(u64, u64)>,
+    /// Its input partitions; see also [`Handle::explain_watermark`](crate::Handle::explain_watermark).
+    pub inputs: Vec<InputMetrics>,
 }
 
 #[cfg(test)]

@@ -200,6 +200,7 @@ pub(crate) struct InputReport {
     pub(crate) watermark: i64,
     /// It is not counted in the task's minimum now.
     pub(crate) idle: bool,
-    /// For a repartition topic: the upstream partition that holds the watermark back.
-    pub(crate) held_back_by: Option<PartitionId>,
+    /// For a repartition topic: the upstream partition that holds the watermark back, and what it
+    /// last said.
+    pub(crate) held_back_by: Option<(PartitionId, i64)>,
 }

@@ -275,7 +275,7 @@ impl TaskTime {
                 .enumerate()
                 .filter(|(_, upstream)| !upstream.idle)
                 .min_by_key(|(_, upstream)| upstream.watermark)
-                .map(|(index, _)| PartitionId(index as i32)),
+                .map(|(index, slowest)| (PartitionId(index as i32), slowest.watermark)),
         };
         self.now.inputs.iter().map(report).collect()
     }

@@ -6,8 +6,10 @@
 
 mod commits;
 mod failures;
+mod many_tasks;
 mod membership;
 mod refusals;
+mod seeing;
 mod support;
 
 use std::process::ExitCode;
@@ -152,6 +154,40 @@ fn main() -> ExitCode {
             "records_refused_one_by_one_are_left_out_one_by_one",
             async |kafka| {
                 refusals::records_refused_one_by_one_are_left_out_one_by_one(&kafka).await;
+            },
+        )
+        .test(
+            "t4_the_time_of_very_many_upstream_tasks_goes_through_a_changelog",
+            async |kafka| {
+                many_tasks::t4_the_time_of_very_many_upstream_tasks_goes_through_a_changelog(
+                    &kafka,
+                )
+                .await;
+            },
+        )
+        .test(
+            "an_open_transaction_before_the_input_is_named_with_its_producer",
+            async |kafka| {
+                seeing::an_open_transaction_before_the_input_is_named_with_its_producer(&kafka)
+                    .await;
+            },
+        )
+        .test(
+            "a_worker_stuck_in_user_code_shows_although_it_cannot_say_so",
+            async |kafka| {
+                seeing::a_worker_stuck_in_user_code_shows_although_it_cannot_say_so(&kafka).await;
+            },
+        )
+        .test(
+            "an_input_nothing_came_from_holds_everything_behind_it_back",
+            async |kafka| {
+                seeing::an_input_nothing_came_from_holds_everything_behind_it_back(&kafka).await;
+            },
+        )
+        .test(
+            "a_broker_that_does_not_answer_is_a_stall_and_then_over",
+            async |kafka| {
+                seeing::a_broker_that_does_not_answer_is_a_stall_and_then_over(&kafka).await;
             },
         )
         .run()

@@ -19,6 +19,7 @@ impl Worker {
         let now_ms = self.instance.settings.clock.wall_ms();
         for slot in self.slots.values_mut() {
             if slot.is_dirty() || self.cycle.is_open(slot.id) {
+                self.instance.board.beat(self.index, now, Some(slot.id));
                 let mut context = TaskContext {
                     outputs: &mut self.outputs,
                     now_ms,
@@ -150,6 +151,7 @@ impl Worker {
         self.metrics.commits += 1;
         self.note_accepted(now);
         self.metrics.commit_latency = now.saturating_duration_since(self.sealed_at);
+        self.meters.committed(self.metrics.commit_latency);
         self.cycle.handle_settled();
         self.purge(now);
         self.note_progress();

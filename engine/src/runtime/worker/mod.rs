@@ -14,10 +14,12 @@
 mod corrupt;
 mod ends;
 mod generation;
+mod meters;
 mod processing;
 mod rebalance;
 mod refusals;
 mod report;
+mod stalls;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -43,7 +45,9 @@ use crate::assignor::TaskId;
 use crate::task::{OutputLimits, OutputTopicPartitions, Outputs};
 use ends::EndMarks;
 pub(crate) use ends::Ends;
+use meters::Meters;
 use refusals::Refusals;
+use stalls::StallSight;
 
 /// How often a worker looks at the time: idle inputs, processing time, reports.
 const TICK: Duration = Duration::from_millis(100);
@@ -90,6 +94,8 @@ pub(crate) struct Worker {
     /// The group has told what this worker owns.
     joined: bool,
     stalled: Option<String>,
+    stall: StallSight,
+    meters: Meters,
     refusals: Refusals,
     metrics: WorkerMetrics,
 }
@@ -168,6 +174,8 @@ impl Worker {
             revocations: Vec::new(),
             joined: false,
             stalled: None,
+            stall: StallSight::default(),
+            meters: Meters::new(instance.topology.application_id(), index),
             refusals: Refusals::default(),
             metrics: WorkerMetrics::default(),
             instance,
@@ -201,6 +209,7 @@ impl Worker {
         loop {
             let now = self.instance.settings.clock.monotonic();
             self.cycle.handle_tick(now);
+            self.instance.board.beat(self.index, now, None);
             if now >= self.next_tick {
                 self.tick(now)?;
             }

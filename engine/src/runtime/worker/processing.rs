@@ -1,6 +1,7 @@
 //! Records and time, given to tasks.
 
 use thalweg_client::{FetchedRecords, StartAt, TopicPartition};
+use thalweg_protocol::Offset;
 use tokio::time::Instant;
 
 use super::corrupt::{let_pass, source_settings};
@@ -36,6 +37,7 @@ impl Worker {
             }
             return Ok(());
         }
+        self.instance.board.beat(self.index, now, Some(id));
         let end = self.ends.end_of(partition);
         let mut context = TaskContext {
             outputs: &mut self.outputs,
@@ -138,6 +140,7 @@ impl Worker {
         let Some(slot) = self.slots.get_mut(&id) else {
             return Ok(());
         };
+        self.instance.board.beat(self.index, now, Some(id));
         let mut context = TaskContext {
             outputs: &mut self.outputs,
             now_ms: self.instance.settings.clock.wall_ms(),
@@ -150,13 +153,13 @@ impl Worker {
         Ok(())
     }
 
-    /// How far behind the end of an input a task is, where that is known.
-    pub(super) fn lag_of(&self, partition: &TopicPartition, next: thalweg_protocol::Offset) -> u64 {
-        let end = self
-            .consumer
-            .progress(partition)
-            .and_then(|progress| progress.high_watermark);
-        end.and_then(|end| u64::try_from(end.0 - next.0).ok())
-            .unwrap_or(0)
+    /// Where an input partition stands, as far as that is known.
+    pub(super) fn stand_of(&self, partition: &TopicPartition, position: Offset) -> Stand {
+        let progress = self.consumer.progress(partition);
+        Stand {
+            position,
+            high_watermark: progress.and_then(|progress| progress.high_watermark),
+            last_stable_offset: progress.and_then(|progress| progress.last_stable_offset),
+        }
     }
 }
