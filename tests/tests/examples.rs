@@ -6,17 +6,16 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Output, Stdio};
 use std::sync::OnceLock;
 
-use thalweg_client::{Admin, ClientConfig, Cluster, NewTopic};
 use thalweg_testcontainers::{Kafka, KafkaTests};
 
 fn main() -> ExitCode {
     KafkaTests::new()
-        .test("words_are_counted", async |kafka| words(&kafka).await)
+        .test("words_are_counted", async |kafka| words(&kafka))
         .test("what_is_produced_is_consumed", async |kafka| {
-            produce_and_consume(&kafka).await;
+            produce_and_consume(&kafka);
         })
         .test("only_whole_transfers_are_seen", async |kafka| {
-            transfers(&kafka).await;
+            transfers(&kafka);
         })
         .test("a_typo_in_a_topic_is_named", async |kafka| {
             typo(&kafka);
@@ -50,11 +49,12 @@ fn folder() -> &'static Path {
     })
 }
 
-async fn create(kafka: &Kafka, topic: &str) {
-    let cluster = Cluster::connect(ClientConfig::new(kafka.bootstrap_servers())).await;
-    let admin = Admin::new(&cluster.expect("a cluster"));
-    let made = admin.create_topics([NewTopic::new(topic, 1)]).await;
-    made.all().expect("a topic");
+fn create(kafka: &Kafka, topics: &[&str]) {
+    let said = succeed(
+        "create_topics",
+        &[&[kafka.bootstrap_servers()], topics].concat(),
+    );
+    assert_eq!(said.matches(" is created").count(), topics.len(), "{said}");
 }
 
 fn example(name: &str, arguments: &[&str]) -> Command {
@@ -121,11 +121,12 @@ fn values(lines: &[String]) -> Vec<&str> {
     values
 }
 
-async fn words(kafka: &Kafka) {
+fn words(kafka: &Kafka) {
     let servers = kafka.bootstrap_servers();
     let (lines, counts) = (kafka.unique_name("lines"), kafka.unique_name("counts"));
-    create(kafka, &lines).await;
-    create(kafka, &counts).await;
+    create(kafka, &[&lines, &counts]);
+    let again = succeed("create_topics", &[servers, &lines]);
+    assert!(again.contains("exists already"), "{again}");
     let said = ["to be or not", "or not to be, or"];
     succeed("produce", &[servers, &lines, said[0], said[1]]);
     let state = tempfile::tempdir().expect("a folder");
@@ -158,9 +159,9 @@ async fn words(kafka: &Kafka) {
     }
 }
 
-async fn produce_and_consume(kafka: &Kafka) {
+fn produce_and_consume(kafka: &Kafka) {
     let (servers, topic) = (kafka.bootstrap_servers(), kafka.unique_name("greetings"));
-    create(kafka, &topic).await;
+    create(kafka, &[&topic]);
     let said = succeed("produce", &[servers, &topic, "hello", "k=world"]);
     assert!(
         said.contains("hello -> ") && said.contains("offset 0"),
@@ -186,9 +187,9 @@ async fn produce_and_consume(kafka: &Kafka) {
     );
 }
 
-async fn transfers(kafka: &Kafka) {
+fn transfers(kafka: &Kafka) {
     let (servers, topic) = (kafka.bootstrap_servers(), kafka.unique_name("accounts"));
-    create(kafka, &topic).await;
+    create(kafka, &[&topic]);
     let said = succeed("transactions", &[servers, &topic, "4"]);
     assert_eq!(said.matches(": committed").count(), 3, "{said}");
     assert_eq!(said.matches(": aborted").count(), 1, "{said}");
@@ -219,6 +220,7 @@ fn no_kafka() {
     // Nobody listens on the discard port.
     let nobody = "127.0.0.1:9";
     for (name, arguments) in [
+        ("create_topics", vec![nobody, "topic"]),
         ("produce", vec![nobody, "topic", "word"]),
         ("consume", vec![nobody, "group", "topic"]),
         ("transactions", vec![nobody, "topic", "1"]),

@@ -9,7 +9,8 @@ use thalweg::{App, Guarantee, Handle};
 use thalweg_client::{ClientConfig, Cluster};
 
 use crate::generate::create_topic;
-use crate::{jobs, meter, progress};
+use crate::progress::JobProgress;
+use crate::{jobs, meter};
 
 /// The job and where it reads and writes.
 #[derive(Debug, Clone, Args)]
@@ -91,13 +92,13 @@ pub(crate) async fn run(arguments: &RunArguments) -> Result<(u64, Duration), Box
     }
     let records = if arguments.until_end {
         let running = app.start_until_end().await?;
-        watch(&running).await?;
+        watch(&running, true).await?;
         running.metrics().records()
     } else {
         let running = app.start().await?;
         tokio::select! {
             biased;
-            ended = running.wait() => ended?,
+            ended = watch(&running, false) => ended?,
             stopped = tokio::signal::ctrl_c() => {
                 stopped?;
                 running.shutdown(Duration::from_secs(30)).await?;
@@ -113,22 +114,17 @@ pub(crate) async fn run(arguments: &RunArguments) -> Result<(u64, Duration), Box
 }
 
 /// Shows how far the job is until it has ended.
-async fn watch(running: &Handle) -> Result<(), Box<dyn Error>> {
-    let bar = progress::bar(0, "bids");
+async fn watch(running: &Handle, until_end: bool) -> Result<(), Box<dyn Error>> {
+    let mut progress = JobProgress::new(until_end);
     let mut looks = tokio::time::interval(Duration::from_millis(200));
     loop {
         tokio::select! {
             biased;
             ended = running.wait() => {
-                bar.set_position(running.metrics().records());
-                progress::finish(&bar);
+                progress.end(running.metrics().records());
                 return Ok(ended?);
             }
-            _ = looks.tick() => {
-                let metrics = running.metrics();
-                bar.set_length(metrics.records() + metrics.lag());
-                bar.set_position(metrics.records());
-            }
+            _ = looks.tick() => progress.look(running),
         }
     }
 }
