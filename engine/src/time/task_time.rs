@@ -116,9 +116,13 @@ impl TaskTime {
         let Some(heard) = heard else { return };
         heard.watermark = heard.watermark.max(time.watermark);
         heard.idle = time.idle;
-        let slowest = minimum(clock.upstreams.iter().filter(|upstream| !upstream.idle));
-        clock.idle = slowest.is_none();
-        clock.watermark = slowest.unwrap_or(clock.watermark).max(clock.watermark);
+        let upstreams = clock.upstreams.iter().map(|upstream| Clock {
+            watermark: upstream.watermark,
+            counts: !upstream.idle,
+        });
+        let reached = slowest(upstreams);
+        clock.idle = !reached.counts;
+        clock.watermark = reached.watermark.max(clock.watermark);
         self.combine();
     }
 
@@ -163,30 +167,31 @@ impl TaskTime {
     }
 
     fn combine(&mut self) {
-        let counted = self.counted().map(|clock| clock.watermark).min();
-        // With all inputs idle it stays where it is.
-        self.now.watermark = counted.unwrap_or(i64::MIN).max(self.now.watermark);
+        self.now.watermark = self.reached().watermark.max(self.now.watermark);
     }
 
-    /// The inputs that count in the minimum.
-    fn counted(&self) -> impl Iterator<Item = &InputClock> {
-        self.now
-            .inputs
-            .iter()
-            .zip(&self.settings)
-            .filter_map(|(clock, settings)| {
-                let advances =
-                    settings.on_idle == OnIdle::AdvanceWithClock && clock.watermark != i64::MIN;
-                (settings.present && (!clock.idle || advances)).then_some(clock)
-            })
+    /// What the inputs come to. `counts`: they are not all idle.
+    fn reached(&self) -> Clock {
+        let inputs = self.now.inputs.iter().zip(&self.settings);
+        slowest(
+            inputs
+                .filter(|(_, settings)| settings.present)
+                .map(|(clock, settings)| {
+                    let advances =
+                        settings.on_idle == OnIdle::AdvanceWithClock && clock.watermark != i64::MIN;
+                    Clock {
+                        watermark: clock.watermark,
+                        counts: !clock.idle || advances,
+                    }
+                }),
+        )
     }
 
     /// What the repartition topics have to be told now, if that differs from what they were told.
     pub(crate) fn announcement(&mut self) -> Option<UpstreamTime> {
-        let idle = self.counted().next().is_none();
         let time = UpstreamTime {
             watermark: self.now.watermark,
-            idle,
+            idle: !self.reached().counts,
         };
         let silent = UpstreamTime {
             watermark: i64::MIN,
@@ -201,10 +206,9 @@ impl TaskTime {
 
     /// Whether `announcement` would give something.
     pub(crate) fn has_news(&self) -> bool {
-        let idle = self.counted().next().is_none();
         let time = UpstreamTime {
             watermark: self.now.watermark,
-            idle,
+            idle: !self.reached().counts,
         };
         let silent = UpstreamTime {
             watermark: i64::MIN,
@@ -281,8 +285,36 @@ impl TaskTime {
     }
 }
 
-fn minimum<'a>(upstreams: impl Iterator<Item = &'a UpstreamTime>) -> Option<i64> {
-    upstreams.map(|upstream| upstream.watermark).min()
+/// One of several clocks that are brought together, or what they come to.
+#[derive(Debug, Clone, Copy)]
+struct Clock {
+    watermark: i64,
+    /// It is not idle.
+    counts: bool,
+}
+
+/// The slowest of the clocks that count and have not ended. With none of these left, the idle ones
+/// hold nobody back, so it is the fastest of them: the same in whatever order they became idle.
+/// (Flink's `WatermarkOutputMultiplexer` has the same rule.)
+fn slowest(clocks: impl Iterator<Item = Clock>) -> Clock {
+    let (mut lowest, mut highest_idle, mut any) = (None, None, false);
+    for clock in clocks {
+        any = true;
+        if clock.watermark == i64::MAX {
+            continue;
+        }
+        if clock.counts {
+            let lower = lowest.map_or(clock.watermark, |lowest| clock.watermark.min(lowest));
+            lowest = Some(lower);
+        } else {
+            highest_idle = highest_idle.max(Some(clock.watermark));
+        }
+    }
+    let ended = if any { i64::MAX } else { i64::MIN };
+    Clock {
+        watermark: lowest.or(highest_idle).unwrap_or(ended),
+        counts: any && (lowest.is_some() || highest_idle.is_none()),
+    }
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ pub struct Watermark {
 #[non_exhaustive]
 pub enum OnIdle {
     /// It stays, and holds nobody back: other inputs of the task advance without it. When all are
-    /// idle the last windows stay open.
+    /// idle the task is as far as the fastest of them, and the last windows stay open.
     #[default]
     Hold,
     /// It advances with the wall clock, so that the last windows of a quiet topic close. Records

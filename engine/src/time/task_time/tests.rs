@@ -49,6 +49,66 @@ fn the_slowest_input_holds_the_task_back_until_it_is_idle() {
 }
 
 #[test]
+fn with_all_inputs_idle_it_is_the_fastest_in_whatever_order_they_became_so() {
+    for order in [[0, 1], [1, 0]] {
+        let mut time = task(&[SOURCE, SOURCE]);
+        time.observe(0, 101);
+        time.observe(1, 51);
+        for input in order {
+            time.set_idle(input, true, 0);
+        }
+        assert_eq!(time.watermark(), 100, "{order:?}");
+        assert_eq!(
+            time.announcement(),
+            Some(UpstreamTime {
+                watermark: 100,
+                idle: true
+            })
+        );
+    }
+}
+
+#[test]
+fn an_input_that_has_ended_counts_no_more() {
+    let mut time = task(&[SOURCE, SOURCE]);
+    time.observe(0, 101);
+    time.end(1);
+    time.set_idle(1, true, 0);
+    assert_eq!(time.watermark(), 100);
+    time.set_idle(0, true, 0);
+    assert_eq!(time.watermark(), 100, "the idle one may go on");
+    time.observe(0, 201);
+    assert_eq!(time.watermark(), 200);
+    time.end(0);
+    assert_eq!(time.watermark(), i64::MAX);
+    assert_eq!(time.announcement(), Some(at(i64::MAX)), "ended, not idle");
+}
+
+#[test]
+fn upstream_tasks_that_are_all_idle_hold_nobody_back() {
+    for order in [[0, 1], [1, 0]] {
+        let mut time = task(&[InputSettings {
+            upstream_tasks: 2,
+            ..SOURCE
+        }]);
+        for (upstream, watermark) in [(0, 50), (1, 20)] {
+            time.hear(0, PartitionId(upstream), at(watermark));
+        }
+        assert_eq!(time.watermark(), 20);
+        for upstream in order {
+            let watermark = if upstream == 0 { 50 } else { 20 };
+            let idle = UpstreamTime {
+                watermark,
+                idle: true,
+            };
+            time.hear(0, PartitionId(upstream), idle);
+        }
+        assert_eq!(time.watermark(), 50, "{order:?}");
+        assert!(time.reports().iter().all(|input| input.idle));
+    }
+}
+
+#[test]
 fn an_absent_input_counts_for_nothing() {
     let mut time = task(&[
         SOURCE,
@@ -110,6 +170,8 @@ fn every_upstream_task_counts_and_the_end_of_time_is_a_time() {
     );
     assert_eq!(time.watermark(), 50);
     time.hear(0, PartitionId(0), at(i64::MAX));
+    assert_eq!(time.watermark(), 50, "the idle one may go on");
+    time.hear(0, PartitionId(1), at(i64::MAX));
     assert_eq!(time.watermark(), i64::MAX);
 }
 
