@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use thalweg_protocol::{Offset, PartitionId};
 
 use crate::task::{
-    Committed, InputId, InputInit, OutputLimits, OutputTopicPartitions, Outputs, RestoreError,
-    SubTopologyId, Task, TaskContext, TaskError, TaskInit, TaskReport, partition_of, time_in,
-    without_time,
+    Committed, InputId, InputInit, InputReport, OutputLimits, OutputTopicPartitions, Outputs,
+    RestoreError, SubTopologyId, Task, TaskContext, TaskError, TaskInit, TaskReport, partition_of,
+    time_in, without_time,
 };
 use crate::topology::{InputKind, OutputKind, SubTopology, Topology};
 
@@ -370,6 +370,18 @@ impl TestDriver {
     /// # Errors
     /// As [`send`](Self::send).
     pub fn set_idle(&mut self, topic: &str, partition: i32, idle: bool) -> Result<(), TestError> {
+        self.tell(topic, partition, |task, input, context| {
+            task.set_idle(input, idle, context)
+        })
+    }
+
+    /// Tells the task that reads a partition something about that input.
+    fn tell(
+        &mut self,
+        topic: &str,
+        partition: i32,
+        step: impl FnOnce(&mut dyn Task, InputId, &mut TaskContext<'_>) -> Result<(), TaskError>,
+    ) -> Result<(), TestError> {
         let (index, input) = self.reader(topic, PartitionId(partition))?;
         let Some(running) = self.tasks.get_mut(index) else {
             return Ok(());
@@ -378,8 +390,19 @@ impl TestDriver {
             outputs: &mut self.outputs,
             now_ms: self.now_ms,
         };
-        running.task.set_idle(input, idle, &mut context)?;
+        step(&mut *running.task, input, &mut context)?;
         self.drain()
+    }
+
+    /// Says that no record will ever come from this partition again. As
+    /// [`end_of_input`](Self::end_of_input), for one.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn end_of_partition(&mut self, topic: &str, partition: i32) -> Result<(), TestError> {
+        self.tell(topic, partition, |task, input, context| {
+            task.end_of_input(input, context)
+        })
     }
 
     /// Says that no record will ever come from any source again: all windows close, those behind
@@ -589,6 +612,32 @@ impl TestDriver {
             .map(|running| running.task.watermark())
             .min()
             .unwrap_or(i64::MIN)
+    }
+
+    /// The watermark of one input: what the partition of a source has reached, or what is known of
+    /// the tasks that write a partition of a repartition topic.
+    ///
+    /// # Errors
+    /// Nothing reads that partition.
+    pub fn watermark_of(&self, topic: &str, partition: i32) -> Result<i64, TestError> {
+        self.input(topic, partition).map(|input| input.watermark)
+    }
+
+    /// Whether an input holds nobody back for now: see [`set_idle`](Self::set_idle). That of a
+    /// repartition topic is idle when all that write it are.
+    ///
+    /// # Errors
+    /// Nothing reads that partition.
+    pub fn is_idle(&self, topic: &str, partition: i32) -> Result<bool, TestError> {
+        self.input(topic, partition).map(|input| input.idle)
+    }
+
+    fn input(&self, topic: &str, partition: i32) -> Result<InputReport, TestError> {
+        let (index, input) = self.reader(topic, PartitionId(partition))?;
+        let report = self.tasks.get(index).map(|running| running.task.report());
+        let inputs = report.map(|report| report.inputs).unwrap_or_default();
+        let input = inputs.into_iter().nth(input.0 as usize);
+        input.ok_or_else(|| TestError::NoSuchSource(topic.to_owned()))
     }
 
     /// How many late elements were dropped.
