@@ -221,7 +221,12 @@ impl Graph {
         self.sources.push(SourceEntry {
             group,
             topic,
-            options: SourceOptions::default(),
+            options: SourceOptions {
+                // What is wrong with a record's time is upstream's to say; windows may end beyond
+                // any range of a source.
+                event_time_range: i64::MIN..i64::MAX,
+                ..SourceOptions::default()
+            },
             upstream: Some((upstream, output)),
             factory: None,
         });

@@ -57,6 +57,35 @@ fn the_same_word_from_two_partitions_is_one_key() {
 }
 
 #[test]
+fn event_times_that_upstream_let_pass_are_no_bad_records_downstream() {
+    // Before 1970, which the source allows; and the end of a window that is longer than the time
+    // left in the range.
+    const CENTURIES: u64 = 1_000 * 365 * 24 * 3_600_000;
+    let app = App::new("ages");
+    app.source::<Text>("ages")
+        .event_time(
+            |text: &&str| text.parse::<i64>().ok(),
+            Watermark::ascending(),
+        )
+        .event_time_range(-1_000..7_000_000_000_000)
+        .key_by("all", |_| 0_u32)
+        .window(Tumbling::of(millis(CENTURIES)))
+        .aggregate("counts", |a| a.count())
+        .map(|count| (count.key, count.value))
+        .key_by("again", |(key, _)| *key)
+        .aggregate("windows", |a| (a.count(), a.sum(|(_, count)| *count)))
+        .map(|windows| format!("{:?}", windows.value))
+        .sink::<Text>("out");
+    let mut driver = TestDriver::new(&app.build().expect("the program is right"));
+    for age in ["-1000", "0", "6999999999999"] {
+        driver.send("ages", age).expect("it is within the range");
+    }
+    driver.end_of_input().expect("closes");
+    driver.commit().expect("nothing is bad");
+    assert_eq!(driver.take_values("out"), ["(1, 1)", "(2, 3)"]);
+}
+
+#[test]
 fn an_upstream_partition_that_was_never_heard_holds_everything_back_until_it_is_idle() {
     let mut driver = TestDriver::with_partitions(&words(), &[("lines", 2)]);
     driver
