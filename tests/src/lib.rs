@@ -6,4 +6,5 @@ pub mod json;
 pub mod raw_reader;
 pub mod record_vectors;
 pub mod recovery;
+pub mod tally;
 pub mod vectors;

@@ -9,7 +9,7 @@ use thalweg_tests::json::to_json;
 use thalweg_tests::vectors::{from_hex, to_hex};
 
 use crate::messages::{codec, encode_header, expect, number, text};
-use crate::tally::Outcome;
+use thalweg_tests::tally::Outcome;
 
 /// A line with one frame, without its length.
 pub(crate) fn frame(line: &Value) -> Outcome {

@@ -13,17 +13,13 @@
 mod captures;
 mod messages;
 mod primitives;
-mod tally;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
-use std::sync::Mutex;
 
 use serde_json::Value;
 use thalweg_tests::record_vectors;
+use thalweg_tests::tally::{self, Outcome, Tally};
 use thalweg_tests::vectors::{VectorFile, folder};
-
-use tally::{Outcome, Tally};
 
 /// Checks one line of a file.
 type Check = fn(&Value) -> Outcome;
@@ -40,7 +36,14 @@ fn check_for(name: &str) -> Check {
         "primitives/murmur2.jsonl" => primitives::murmur2,
         "primitives/checksums.jsonl" => primitives::checksum,
         name if name.starts_with("records/") => |line| record_vectors::check(line).into(),
-        _ => |_| Outcome::NotDefined,
+        _ => |line| {
+            Outcome::NotDefined(
+                line["name"]
+                    .as_str()
+                    .unwrap_or("lines of this file")
+                    .to_owned(),
+            )
+        },
     }
 }
 
@@ -58,17 +61,13 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
 
-    // The failures are told with their file and line; the panics' own words would be out of order.
-    std::panic::set_hook(Box::new(|_| {}));
-    let tallies = check_all(&files);
-    let _ = std::panic::take_hook();
-
-    let total = tally::print(&tallies);
+    let tallies = tally::check_all(&files, check_file);
+    let total = tally::print(&tallies, "not defined");
     if total.failed() > 0 {
         println!("\nFAILED: {} of the lines", total.failed());
         return ExitCode::FAILURE;
     }
-    if total.passed == 0 && filters.is_empty() {
+    if total.passed() == 0 && filters.is_empty() {
         println!("\nFAILED: not one line was checked");
         return ExitCode::FAILURE;
     }
@@ -115,41 +114,12 @@ fn canaries() -> Result<(), String> {
     Ok(())
 }
 
-/// Checks the files on all cores; the tallies come in the order of the files.
-fn check_all(files: &[VectorFile]) -> Vec<Tally> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let next = Mutex::new(files.iter().enumerate());
-    let tallies = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let Some((i, file)) = next.lock().expect("no panic inside").next() else {
-                        break;
-                    };
-                    let tally = check_file(file);
-                    tallies.lock().expect("no panic inside").push((i, tally));
-                }
-            });
-        }
-    });
-    let mut tallies = tallies.into_inner().expect("the threads are joined");
-    tallies.sort_by_key(|(i, _)| *i);
-    tallies.into_iter().map(|(_, tally)| tally).collect()
-}
-
 fn check_file(file: &VectorFile) -> Tally {
     let mut tally = Tally::new(&file.name);
     let check = check_for(&file.name);
     for (i, line) in file.lines().iter().enumerate() {
-        let outcome = catch_unwind(AssertUnwindSafe(|| check(line))).unwrap_or_else(|panic| {
-            let text = panic.downcast_ref::<String>().map(String::as_str);
-            let text = text
-                .or(panic.downcast_ref::<&str>().copied())
-                .unwrap_or("?");
-            Outcome::Failed(format!("panicked: {text}"))
-        });
-        tally.add(i + 1, outcome);
+        let outcome = Outcome::of(|| check(line));
+        tally.add(format!("line {}", i + 1), outcome);
     }
     tally
 }

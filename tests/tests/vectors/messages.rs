@@ -8,7 +8,7 @@ use thalweg_protocol::{Decoder, FrameSplitter, Message, NextFrame, decode_reques
 use thalweg_tests::json::{set_from_json, to_json};
 use thalweg_tests::vectors::{from_hex, to_hex};
 
-use crate::tally::Outcome;
+use thalweg_tests::tally::Outcome;
 
 /// The APIs between brokers and controllers and of the raft quorum, which clients never speak.
 const OUT_OF_SCOPE: &[i64] = &[
@@ -25,7 +25,7 @@ pub(crate) fn codec(line: &Value, name: &str) -> Result<&'static Codec, Outcome>
     {
         return Err(Outcome::OutOfScope);
     }
-    Codec::named(name).ok_or(Outcome::NotDefined)
+    Codec::named(name).ok_or_else(|| Outcome::NotDefined(name.to_owned()))
 }
 
 /// An API with its versions and the header versions that go with each.
@@ -39,7 +39,7 @@ pub(crate) fn api(line: &Value) -> Outcome {
     let codecs = [format!("{name}Request"), format!("{name}Response")];
     let codecs = codecs.iter().map(|name| Codec::named(name));
     let Some(codecs) = codecs.collect::<Option<Vec<_>>>() else {
-        return Outcome::NotDefined;
+        return Outcome::NotDefined(name.to_owned());
     };
     codecs
         .into_iter()

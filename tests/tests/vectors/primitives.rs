@@ -6,7 +6,7 @@ use thalweg_protocol::{Uuid, murmur2 as hash};
 use thalweg_tests::vectors::{from_hex, to_hex};
 
 use crate::messages::{expect, text};
-use crate::tally::Outcome;
+use thalweg_tests::tally::Outcome;
 
 /// A number with its encodings, or bytes with what they decode to.
 pub(crate) fn varint(line: &Value) -> Outcome {
