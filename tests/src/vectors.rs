@@ -1,4 +1,5 @@
-//! Golden files: bytes that Kafka's own code and real brokers wrote.
+//! Golden files: bytes that Kafka's own code and real brokers wrote, and what Flink and Kafka
+//! Streams made of given inputs.
 //!
 //! They lie compressed in `tests/vectors`. Where the environment variable `THALWEG_VECTORS` names
 //! another folder of the same form, with or without compression, that one is read instead.
@@ -65,6 +66,17 @@ impl VectorFile {
         text.lines()
             .map(|line| serde_json::from_str(line).expect("a line of JSON"))
             .collect()
+    }
+
+    /// The lines of a `.jsonl` file; a `.json` file as it is, one document.
+    ///
+    /// # Panics
+    /// As [`lines`](Self::lines).
+    pub fn documents(&self) -> Vec<Value> {
+        if self.name.ends_with(".json") {
+            return vec![serde_json::from_str(&self.text()).expect("JSON")];
+        }
+        self.lines()
     }
 
     fn text(&self) -> String {
