@@ -51,8 +51,8 @@ impl<E: Element> Push<E> for MergeEntry<E> {
     /// Every run brings every signal; it goes on with the last.
     fn signal(&mut self, signal: &mut Signal<'_, '_>) {
         let point = &mut *self.point.borrow_mut();
-        if let SignalKind::Watermark(watermark, _) = &signal.0 {
-            point.reached(self.run, *watermark);
+        if let Some(watermark) = signal.watermark() {
+            *watermark = point.reached(self.run, *watermark);
         }
         if matches!(signal.0, SignalKind::Abort) {
             point.watermarks.fill(i64::MIN);

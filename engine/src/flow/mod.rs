@@ -60,9 +60,20 @@ impl<E: Element, P: Push<E> + ?Sized> Push<E> for Box<P> {
 /// What a task tells all its operators.
 pub struct Signal<'a, 'c>(pub(crate) SignalKind<'a, 'c>);
 
+impl Signal<'_, '_> {
+    /// The watermark, if that is what is told.
+    fn watermark(&mut self) -> Option<&mut i64> {
+        match &mut self.0 {
+            SignalKind::Watermark(watermark, _) => Some(watermark),
+            _ => None,
+        }
+    }
+}
+
 /// The same, in the order of the flow.
 pub(crate) enum SignalKind<'a, 'c> {
-    /// The watermark is now this.
+    /// The watermark is now this. An operator that knows another for what comes after it puts that
+    /// in its place.
     Watermark(i64, &'a mut Context<'c>),
     /// Emit what waits for the commit, encode the changelog, open the next generation.
     Seal(&'a mut Context<'c>),

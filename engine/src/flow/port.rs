@@ -63,8 +63,13 @@ impl<E: Element> Push<E> for Fork<E> {
         }
     }
 
+    /// Operators hand on the watermark they have for what comes after them: it is their branch's.
     fn signal(&mut self, signal: &mut Signal<'_, '_>) {
+        let before = signal.watermark().copied();
         for branch in &mut self.branches {
+            if let (Some(before), Some(watermark)) = (before, signal.watermark()) {
+                *watermark = before;
+            }
             branch.signal(signal);
         }
     }

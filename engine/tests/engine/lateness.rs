@@ -138,3 +138,74 @@ fn the_end_of_input_closes_all_windows_in_order() {
     driver.end_of_input().expect("closes");
     assert_eq!(driver.take_values("out"), ["0 b 2", "0 a 1", "10 c 1"]);
 }
+
+#[test]
+fn what_one_branch_passes_on_is_not_the_time_of_the_next() {
+    // The first branch goes by stream time, and is ahead of the watermark by the disorder.
+    let app = App::new("branches");
+    let source = app
+        .source::<Text>("in")
+        .watermark(Watermark::bounded(millis(100)));
+    source
+        .clone()
+        .by_record_key()
+        .window(Tumbling::of(millis(10)).stream_time(millis(0)))
+        .aggregate("by-stream-time", |a| a.count())
+        .map(|count| format!("{} {}", count.window.start, count.value))
+        .sink::<Text>("by-stream-time");
+    source
+        .by_record_key()
+        .window(Tumbling::of(millis(10)))
+        .aggregate("by-watermark", |a| a.count())
+        .map(|count| format!("{} {}", count.window.start, count.value))
+        .sink::<Text>("by-watermark");
+    let mut driver = TestDriver::new(&app.build().expect("the program is right"));
+    for timestamp in [150, 200, 151] {
+        driver
+            .send_batch("in", &[at(timestamp, "a")])
+            .expect("processed");
+    }
+    assert_eq!(driver.late_dropped(), 1, "by stream time alone");
+    driver.end_of_input().expect("closes");
+    assert_eq!(driver.take_values("by-stream-time"), ["150 1", "200 1"]);
+    assert_eq!(driver.take_values("by-watermark"), ["150 2", "200 1"]);
+}
+
+#[test]
+fn where_branches_merge_the_slower_has_the_time() {
+    for ahead_comes_last in [false, true] {
+        let app = App::new("merged");
+        let source = app
+            .source::<Text>("in")
+            .watermark(Watermark::bounded(millis(100)));
+        let ahead = source
+            .clone()
+            .by_record_key()
+            .window(Tumbling::of(millis(10)).stream_time(millis(0)))
+            .aggregate("by-stream-time", |a| a.count())
+            .map(|count| count.value)
+            .share();
+        let behind = source.map(|_| 1).share();
+        let merged = if ahead_comes_last {
+            behind.merge(ahead)
+        } else {
+            ahead.merge(behind)
+        };
+        merged
+            .by_record_key()
+            .window(Tumbling::of(millis(10)))
+            .aggregate("both", |a| a.sum(|count| *count))
+            .map(|both| format!("{} {}", both.window.start, both.value))
+            .sink::<Text>("out");
+        let mut driver = TestDriver::new(&app.build().expect("the program is right"));
+        for timestamp in [150, 200, 155] {
+            driver
+                .send_batch("in", &[at(timestamp, "a")])
+                .expect("processed");
+        }
+        driver.end_of_input().expect("closes");
+        // Of 150 one counts it and sees it, the other only sees it; 155 is late for the first.
+        assert_eq!(driver.take_values("out"), ["150 3", "200 2"]);
+        assert_eq!(driver.late_dropped(), 1);
+    }
+}
