@@ -1,6 +1,7 @@
 //! The topics of an app before it starts: sources must be there, internal ones are made (S6).
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use thalweg_client::{Admin, CallError, NewTopic};
 use thalweg_protocol::{ErrorCode, Uuid};
@@ -8,6 +9,13 @@ use thalweg_protocol::{ErrorCode, Uuid};
 use super::error::AppError;
 use super::plan::{InternalTopic, Plan};
 use crate::topology::{InputKind, OutputKind, Topology};
+
+/// Between two questions about topics that are not known yet.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
+/// How often a topic of the user's is asked for again before it counts as missing.
+const UNKNOWN_TOPIC_ATTEMPTS: u32 = 20;
+/// How often a topic is that was made a moment ago.
+const NEW_TOPIC_ATTEMPTS: u32 = 100;
 
 /// What is known of a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +40,7 @@ pub(crate) async fn prepare(
 ) -> Result<(Plan, TopicTable), AppError> {
     let mut table = TopicTable::new();
     let users = user_topics(topology);
-    for (name, found) in describe(admin, &users).await? {
+    for (name, found) in describe_patiently(admin, &users).await? {
         let facts = found.ok_or_else(|| {
             AppError::Topics(format!(
                 "the topic {name} does not exist: create it before the application is started, \
@@ -117,6 +125,23 @@ async fn describe(
     Ok(found)
 }
 
+/// As [`describe`], but asks again for topics that nobody knows: one that was made a moment ago is
+/// not known by every broker yet.
+async fn describe_patiently(
+    admin: &Admin,
+    names: &[String],
+) -> Result<BTreeMap<String, Option<TopicFacts>>, AppError> {
+    let mut found = describe(admin, names).await?;
+    for _ in 0..UNKNOWN_TOPIC_ATTEMPTS {
+        if found.values().all(Option::is_some) {
+            break;
+        }
+        tokio::time::sleep(ASK_AGAIN).await;
+        found = describe(admin, names).await?;
+    }
+    Ok(found)
+}
+
 fn is_unknown_topic(error: &CallError) -> bool {
     error.code() == Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
 }
@@ -172,7 +197,7 @@ async fn wait_for(
     topics: &[InternalTopic],
 ) -> Result<BTreeMap<String, TopicFacts>, AppError> {
     let names: Vec<String> = topics.iter().map(|topic| topic.topic.clone()).collect();
-    for _ in 0..100 {
+    for _ in 0..NEW_TOPIC_ATTEMPTS {
         let found = describe(admin, &names).await?;
         if found.values().all(Option::is_some) {
             for topic in topics {
@@ -185,7 +210,7 @@ async fn wait_for(
                 .filter_map(|(name, facts)| Some((name, facts?)));
             return Ok(known.collect());
         }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        tokio::time::sleep(ASK_AGAIN).await;
     }
     Err(AppError::Topics(format!(
         "the internal topics {names:?} were created, but the cluster does not show them: look at \
