@@ -470,7 +470,7 @@ impl fmt::Display for UnsupportedVersion {
 }
 
 /// What a person can do about a code, where its meaning does not say so already.
-fn advice(code: ErrorCode) -> Option<&'static str> {
+pub(crate) fn advice(code: ErrorCode) -> Option<&'static str> {
     Some(match code {
         ErrorCode::TOPIC_AUTHORIZATION_FAILED => {
             "grant this client's principal the operation on the topic (kafka-acls --add --topic)"

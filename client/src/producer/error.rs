@@ -9,7 +9,7 @@ use thalweg_protocol::ErrorCode;
 use thalweg_protocol::records::UnsealedBatch;
 
 use crate::TopicPartition;
-use crate::error::Disposition;
+use crate::error::{Disposition, advice};
 
 use super::refused::RefusedRecord;
 
@@ -135,8 +135,9 @@ impl UnsentBatch {
 pub enum ProduceError {
     /// The broker refused the batch. It is not in the log.
     #[error(
-        "the broker refused a batch for {topic_partition}: {code}{}",
-        reason(message)
+        "the broker refused a batch for {topic_partition}: {code}{}{}",
+        reason(message),
+        remedy(*code)
     )]
     Refused {
         /// Where it was to go.
@@ -249,6 +250,13 @@ fn reason(message: &Option<Arc<str>>) -> String {
         .unwrap_or_default()
 }
 
+/// What the reader can do about it, where the code alone tells.
+fn remedy(code: ErrorCode) -> String {
+    advice(code)
+        .map(|advice| format!("; {advice}"))
+        .unwrap_or_default()
+}
+
 /// Why a step of a transaction failed.
 ///
 /// Returned by every transactional call; [`TransactionError::disposition`] says how to go on.
@@ -284,7 +292,10 @@ pub enum TransactionError {
         code: ErrorCode,
     },
     /// A coordinator answered with an error that trying again does not mend.
-    #[error("{operation} of transactional id {transactional_id} failed: {code}")]
+    #[error(
+        "{operation} of transactional id {transactional_id} failed: {code}{}",
+        remedy(*code)
+    )]
     Refused {
         /// The id.
         transactional_id: Arc<str>,
