@@ -182,6 +182,15 @@ impl MetadataSnapshot {
         Some(next)
     }
 
+    /// This snapshot without a topic that was deleted. `None` if it is not in there.
+    pub(super) fn without_topic(&self, name: &str) -> Option<MetadataSnapshot> {
+        let gone = self.topics.get(name)?.id;
+        let mut next = self.clone();
+        next.topics.remove(name);
+        next.names_by_id.remove(&gone);
+        Some(next)
+    }
+
     /// This snapshot brought up to date by an answer about some topics.
     ///
     /// Topics that were not asked about stay as they are. The answer of a broker that lags behind

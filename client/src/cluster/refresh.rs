@@ -144,11 +144,21 @@ impl Cluster {
         wishes.created.insert(Arc::clone(name), now);
     }
 
-    /// Stops asking about a topic that was deleted.
+    /// Stops asking about a topic that was deleted, and forgets it: another of that name has to be
+    /// asked for, and kept up to date again.
     pub(crate) fn topic_deleted(&self, name: &str) {
         let mut wishes = self.inner.refresh.wishes();
         wishes.created.remove(name);
         wishes.topics.remove(name);
+        drop(wishes);
+        self.inner.refresh.state.send_if_modified(|state| {
+            let next = state.snapshot.without_topic(name);
+            let changed = next.is_some();
+            if let Some(next) = next {
+                state.snapshot = Arc::new(next);
+            }
+            changed
+        });
     }
 
     /// Whether this client created a topic so recently that brokers may not know it yet.
@@ -179,10 +189,11 @@ impl Cluster {
     /// # Cancel-safety
     /// Dropping the future loses nothing.
     pub async fn topic(&self, name: &str) -> Result<Arc<TopicMetadata>, CallError> {
+        // Also what is known: an answer under way when it was deleted may have brought it back.
+        self.inner.refresh.wishes().topics.insert(Arc::from(name));
         if let Some(topic) = self.metadata().topic(name) {
             return Ok(Arc::clone(topic));
         }
-        self.inner.refresh.wishes().topics.insert(Arc::from(name));
         let started = Instant::now();
         let mut retry = self.retry("look up a topic");
         loop {

@@ -259,6 +259,23 @@ async fn a_topic_is_asked_for_once_and_then_known() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_topic_that_was_deleted_is_asked_for_anew_and_kept_up_to_date() {
+    let fake = FakeCluster::new(2);
+    fake.set_topic("t", &[0], 5);
+    let cluster = connect(&fake).await;
+    cluster.topic("t").await.expect("it is there");
+    cluster.topic_deleted("t");
+    // Another of that name, whose elections begin anew.
+    fake.set_topic("t", &[1], 0);
+    let made = cluster.topic("t").await.expect("it is there again");
+    assert_eq!(made.partitions()[0].leader, Some(BrokerId(1)));
+    fake.set_topic("t", &[0], 1);
+    let renewed = cluster.refresh_metadata().await.expect("an answer");
+    let renewed = renewed.topic("t").expect("it is asked about");
+    assert_eq!(renewed.partitions()[0].leader, Some(BrokerId(0)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_topic_that_appears_late_is_waited_for() {
     let fake = FakeCluster::new(1);
     let cluster = connect(&fake).await;
