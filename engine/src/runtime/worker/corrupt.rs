@@ -116,10 +116,19 @@ impl Worker {
                 let _ = self.consumer.seek(partition, StartAt::Offset(next));
                 Ok(Some(()))
             }
-            ConsumeError::OffsetOutOfRange { .. } => {
-                let policy = settings.map_or(OnOutOfRange::Fail, |found| found.on_out_of_range);
+            ConsumeError::OffsetOutOfRange { offset, .. } => {
+                // A repartition topic has no policy.
+                let Some(policy) = settings.map(|found| found.on_out_of_range) else {
+                    return Ok(None);
+                };
                 let start = match policy {
-                    OnOutOfRange::Fail => return Ok(None),
+                    OnOutOfRange::Fail => {
+                        return Err(AppError::Takeover(format!(
+                            "offset {offset} of {partition} is out of range: records were deleted \
+                             before they were read, or the topic is another. Choose with \
+                             `on_out_of_range` where to go on, or reset the group's offsets"
+                        )));
+                    }
                     OnOutOfRange::Earliest => StartAt::Earliest,
                     OnOutOfRange::Latest => StartAt::Latest,
                 };

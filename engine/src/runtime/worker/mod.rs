@@ -20,6 +20,7 @@ mod rebalance;
 mod refusals;
 mod report;
 mod stalls;
+mod widened;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;

@@ -131,7 +131,7 @@ impl Worker {
         let mut taken = Vec::new();
         let mut ids = Vec::new();
         for input in &sub_topology.inputs {
-            let facts = self.instance.topics.get(&*input.topic);
+            let facts = self.facts_for(&input.topic, id.partition)?;
             let partitions = facts.map_or(0, |facts| facts.partitions);
             let present = u32::try_from(id.partition.0).is_ok_and(|own| own < partitions);
             let (settings, upstream_tasks) = match input.kind {
