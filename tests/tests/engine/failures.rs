@@ -7,7 +7,7 @@ use thalweg::{App, AppError, Bytes, Json, MemoryStorage, OnOutOfRange, StateFold
 use thalweg_client::{GroupMetadata, NewTopic, Offset, OffsetAndMetadata, TopicPartition};
 use thalweg_testcontainers::Kafka;
 
-use crate::support::{Corner, PATIENCE, numbers, stop, to_the_end, why_it_stopped};
+use crate::support::{Corner, PATIENCE, assert_says, numbers, stop, to_the_end, why_it_stopped};
 
 fn count(app: &App, corner: &Corner) {
     app.source::<Bytes>(&corner.topic("in"))
@@ -35,12 +35,6 @@ async fn refused(corner: &Corner) -> String {
     let error = why_it_stopped(&app).await.to_string();
     assert_eq!(corner.read("out").await.len(), 200, "{error}");
     error
-}
-
-fn assert_says(error: &str, parts: &[&str]) {
-    for part in parts {
-        assert!(error.contains(part), "{part:?} is missing in: {error}");
-    }
 }
 
 pub(crate) async fn a_topic_that_does_not_exist_is_named(kafka: &Kafka) {

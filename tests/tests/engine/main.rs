@@ -4,20 +4,42 @@
 
 #![allow(clippy::indexing_slicing, reason = "out of bounds is a failed test")]
 
+mod bad_input;
+mod changes;
 mod commits;
 mod failures;
+mod folders;
+mod internals;
+mod lifecycle;
+mod machine;
 mod many_tasks;
 mod membership;
+mod outcomes;
+mod permissions;
 mod refusals;
 mod seeing;
+mod strangers;
 mod support;
+mod takeovers;
+mod wire;
+mod zombies;
 
 use std::process::ExitCode;
 
 use thalweg_testcontainers::KafkaTests;
 
 fn main() -> ExitCode {
-    KafkaTests::new()
+    let tests = zombies::tests(KafkaTests::new());
+    let tests = outcomes::tests(tests);
+    let tests = takeovers::tests(tests);
+    let tests = bad_input::tests(tests);
+    let tests = lifecycle::tests(tests);
+    let tests = folders::tests(tests);
+    let tests = strangers::tests(tests);
+    let tests = permissions::tests(tests);
+    let tests = internals::tests(tests);
+    let tests = changes::tests(tests);
+    tests
         .test("a_copy_to_the_end_of_the_input_is_exact", async |kafka| {
             commits::a_copy_to_the_end_of_the_input_is_exact(&kafka).await;
         })

@@ -31,20 +31,40 @@ pub(crate) struct Corner {
 impl Corner {
     /// With the topics `in` and `out` of the given number of partitions, by their full names.
     pub(crate) async fn new(kafka: &Kafka, prefix: &str, partitions: i32) -> Self {
-        let servers = kafka.bootstrap_servers().to_owned();
         let name = kafka.unique_name(prefix);
-        let cluster = Cluster::connect(ClientConfig::new(servers.clone()))
+        Self::on(kafka.bootstrap_servers(), name, partitions).await
+    }
+
+    /// The same on a Kafka that is the test's own.
+    pub(crate) async fn at(servers: &str, name: &str, partitions: i32) -> Self {
+        Self::on(servers, name.to_owned(), partitions).await
+    }
+
+    async fn on(servers: &str, name: String, partitions: i32) -> Self {
+        let cluster = Cluster::connect(ClientConfig::new(servers))
             .await
             .expect("a cluster");
-        let admin = Admin::new(&cluster);
         let corner = Corner {
-            servers,
+            servers: servers.to_owned(),
             name,
+            admin: Admin::new(&cluster),
             cluster,
-            admin,
         };
         corner.create(&["in", "out"], partitions).await;
         corner
+    }
+
+    /// The same corner, by a client that knows nothing of what it was before.
+    pub(crate) async fn looked_at_anew(&self) -> Self {
+        let cluster = Cluster::connect(ClientConfig::new(self.servers.as_str()))
+            .await
+            .expect("a cluster");
+        Corner {
+            servers: self.servers.clone(),
+            name: self.name.clone(),
+            admin: Admin::new(&cluster),
+            cluster,
+        }
     }
 
     /// Creates more topics.
@@ -66,7 +86,16 @@ impl Corner {
 
     /// An app of this corner: quick to commit and to notice deaths.
     pub(crate) fn app(&self) -> App {
-        App::new(self.name.as_str())
+        self.quick(&self.name)
+    }
+
+    /// Another one, with offsets of its own.
+    pub(crate) fn app_named(&self, name: &str) -> App {
+        self.quick(&format!("{}-{name}", self.name))
+    }
+
+    fn quick(&self, application_id: &str) -> App {
+        App::new(application_id)
             .bootstrap_servers(self.servers.as_str())
             .storage(MemoryStorage::new())
             .session_timeout(Duration::from_secs(6))
@@ -148,6 +177,34 @@ impl Corner {
             .expect("so much is written")
     }
 
+    /// Waits until the app has committed the offset `upto`, or a later one, of a partition of `in`.
+    pub(crate) async fn committed(&self, partition: i32, upto: i64) {
+        let partition = [TopicPartition::new(self.topic("in"), partition)];
+        let committed = async {
+            loop {
+                let found = self
+                    .admin
+                    .committed_offsets(&self.name, &partition, true)
+                    .await
+                    .expect("offsets");
+                if found.values().any(|found| found.offset >= Offset(upto)) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, committed)
+            .await
+            .expect("so much is committed");
+    }
+
+    /// How far each partition of a topic is written.
+    pub(crate) async fn records_in(&self, name: &str) -> Vec<i64> {
+        let partitions = self.partitions(&self.topic(name)).await;
+        let ends = self.ends(&partitions).await.into_iter();
+        ends.map(|(_, end)| end.0).collect()
+    }
+
     async fn partitions(&self, topic: &str) -> Vec<TopicPartition> {
         let described = self.cluster.topic(topic).await.expect("the topic");
         (0..described.partitions().len())
@@ -198,4 +255,11 @@ pub(crate) async fn why_it_stopped(app: &App) -> AppError {
 /// Stops an app, and expects it to come to rest.
 pub(crate) async fn stop(running: Handle) {
     running.shutdown(PATIENCE).await.expect("it comes to rest");
+}
+
+/// Asserts that an error tells all of this.
+pub(crate) fn assert_says(error: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(error.contains(part), "{part:?} is missing in: {error}");
+    }
 }

@@ -7,6 +7,7 @@ mod dependencies;
 mod foreign_code;
 mod layering;
 mod lints;
+mod rules;
 mod sources;
 
 use std::path::{Path, PathBuf};
