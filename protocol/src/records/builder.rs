@@ -65,8 +65,9 @@ pub enum AppendError {
         /// The limit.
         batch_bytes_max: usize,
     },
-    /// The timestamp is negative and not -1, which stands for none.
-    #[error("the timestamp {timestamp} is negative")]
+    /// The timestamp is negative and not -1, which stands for none; or it is so large that its
+    /// distance to a first record without one is out of range.
+    #[error("the timestamp {timestamp} is negative or out of range")]
     Timestamp {
         /// The timestamp, in milliseconds since 1970.
         timestamp: i64,
@@ -160,7 +161,10 @@ impl RecordBatchBuilder {
         let timestamp_delta = if first {
             0
         } else {
-            timestamp - self.base_timestamp
+            // Both are -1 at least: only 2⁶³ - 1 is too far from a first record without a timestamp.
+            timestamp
+                .checked_sub(self.base_timestamp)
+                .ok_or(AppendError::Timestamp { timestamp })?
         };
         let record = NewRecord {
             timestamp_delta,

@@ -4,7 +4,7 @@ use bytes::{BufMut, Bytes};
 
 use crate::ProducerId;
 
-use super::batch::{CRC_END, CRC_POSITION, HEADER_BYTES};
+use super::batch::{CRC_END, CRC_POSITION, HEADER_BYTES, MAGIC_POSITION};
 
 /// Where the producer's id begins; its epoch and the base sequence follow, up to the record count.
 const PRODUCER_POSITION: usize = 43;
@@ -21,7 +21,7 @@ pub fn reseal(
     producer_epoch: i16,
     base_sequence: i32,
 ) -> Bytes {
-    if sealed.len() < HEADER_BYTES {
+    if sealed.len() < HEADER_BYTES || sealed.get(MAGIC_POSITION) != Some(&2) {
         return sealed.clone();
     }
     let mut copy = sealed.to_vec();
@@ -71,6 +71,9 @@ mod tests {
 
     #[test]
     fn what_is_no_batch_stays_as_it_is() {
+        // As long as a batch, but of another format.
+        let message = Bytes::from_static(&[1; HEADER_BYTES]);
+        assert_eq!(reseal(&message, ProducerId(1), 1, 1), message);
         let bytes = Bytes::from_static(&[9; HEADER_BYTES - 1]);
         assert_eq!(reseal(&bytes, ProducerId(1), 1, 1), bytes);
         assert_eq!(reseal(&Bytes::new(), ProducerId(1), 1, 1), Bytes::new());

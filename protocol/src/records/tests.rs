@@ -113,3 +113,27 @@ fn a_flipped_bit_behind_the_checksum_is_refused() {
         );
     }
 }
+
+#[test]
+fn a_timestamp_too_far_from_the_first_one_is_refused() {
+    let mut builder = RecordBatchBuilder::new(Compression::None);
+    builder.append(-1, None, None, &[]).expect("without a time");
+    let refused = builder.append(i64::MAX, None, None, &[]);
+    let timestamp = i64::MAX;
+    assert_eq!(refused, Err(AppendError::Timestamp { timestamp }));
+    builder
+        .append(i64::MAX - 1, None, None, &[])
+        .expect("just in range");
+    let bytes = builder
+        .build(&mut Compressor::new())
+        .seal(ProducerId(-1), -1, -1, false);
+    let batch = RecordBatches::new(&bytes)
+        .next()
+        .expect("one")
+        .expect("whole");
+    let mut columns = Columns::new();
+    let rows = columns
+        .decode(&batch, &mut Decompressor::new())
+        .expect("what was built can be read");
+    assert!(rows.timestamps().eq([-1, i64::MAX - 1]));
+}
