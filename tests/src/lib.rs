@@ -2,6 +2,9 @@
 //!
 //! This library holds what several of them share.
 
+#[path = "../../protocol/fuzz/src/inputs.rs"]
+pub mod fuzz_inputs;
+pub mod fuzz_seeds;
 pub mod json;
 pub mod raw_reader;
 pub mod record_vectors;

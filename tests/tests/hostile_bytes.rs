@@ -1,6 +1,6 @@
-//! Goal: whatever bytes arrive, decoding them ends in a message or an error, and allocates no more
-//! than the stated constant times the frame. Method: Kafka's golden messages, damaged in every way
-//! a seeded generator knows, through the functions that the fuzzers run, each allocation counted.
+//! Goal: whatever bytes arrive, decoding them ends in a message, records or an error, and allocates
+//! no more than what is stated. Method: Kafka's golden vectors, damaged in every way a seeded
+//! generator knows, through the functions that the fuzzers run, each allocation counted.
 
 #![expect(
     clippy::indexing_slicing,
@@ -11,36 +11,14 @@
 #[expect(unreachable_pub, reason = "it is the library of another crate")]
 mod targets;
 
+use std::panic::catch_unwind;
+
 use bytes::Bytes;
 use thalweg_protocol::messages::MetadataResponse;
 use thalweg_protocol::reflect::{CODECS, Codec, Field, Reflect, Slot, Value};
 use thalweg_protocol::{ALLOCATION_BYTES_PER_FRAME_BYTE, DecodeReason, Decoder, Message};
+use thalweg_tests::fuzz_seeds;
 use thalweg_tests::vectors::{VectorFile, from_hex};
-
-/// Beyond what is in proportion: the count of the owners of a shared buffer, once per frame.
-const ALLOCATION_BYTES_FIXED: usize = 64;
-
-/// Decodes, and checks what that allocated; whether the bytes were a message.
-fn decode_within_bound(codec: &Codec, bytes: &[u8], version: i16) -> bool {
-    let frame = Bytes::copy_from_slice(bytes);
-    let mut decoded = None;
-    let allocated = allocation_counter::measure(|| {
-        decoded = (codec.decode)(&mut Decoder::new(frame), version).ok();
-    });
-    // The box around the message is the test's own.
-    let own = decoded
-        .as_ref()
-        .map_or(0, |message| size_of_val(&**message));
-    let bound = bytes.len() * ALLOCATION_BYTES_PER_FRAME_BYTE + ALLOCATION_BYTES_FIXED + own;
-    assert!(
-        allocated.bytes_total <= bound as u64,
-        "{} version {version}: {} bytes allocated for a frame of {}",
-        codec.name,
-        allocated.bytes_total,
-        bytes.len()
-    );
-    decoded.is_some()
-}
 
 /// The golden messages that are defined here: codec, version and bytes.
 fn golden_messages() -> Vec<(usize, i16, Vec<u8>)> {
@@ -88,7 +66,7 @@ fn a_response_that_claims_two_billion_brokers_is_refused_at_once() {
     assert_eq!(error.reason, reason);
     for codec in CODECS {
         for version in codec.min_version..=codec.max_unstable_version {
-            decode_within_bound(codec, &bytes, version);
+            targets::decode_within_bound(codec, &bytes, version);
         }
     }
 }
@@ -111,7 +89,7 @@ fn a_count_that_lies_is_refused_wherever_it_stands() {
                 damaged.clone_from(&bytes);
                 let covered = lie.len().min(bytes.len() - offset);
                 damaged[offset..offset + covered].copy_from_slice(&lie[..covered]);
-                decode_within_bound(&CODECS[index], &damaged, version);
+                targets::decode_within_bound(&CODECS[index], &damaged, version);
             }
         }
     }
@@ -269,7 +247,8 @@ fn damaged_messages_and_frames_end_in_a_value_or_an_error() {
         let codec = &CODECS[*index];
         let mut damaged = bytes.clone();
         mutate(&mut damaged, &mut random);
-        sound += usize::from(decode_within_bound(codec, &damaged, *version));
+        let decoded = targets::decode_within_bound(codec, &damaged, *version);
+        sound += usize::from(decoded.is_some());
         damaged.splice(0..0, [*index as u8, (*version - codec.min_version) as u8]);
         targets::message(&damaged);
 
@@ -282,4 +261,59 @@ fn damaged_messages_and_frames_end_in_a_value_or_an_error() {
         (ROUNDS / 20..ROUNDS * 19 / 20).contains(&sound),
         "{sound} of {ROUNDS} decoded"
     );
+}
+
+/// As above, for record sets and the codecs' streams, from what the fuzzers begin with.
+#[test]
+fn damaged_record_sets_and_streams_end_in_records_or_an_error() {
+    const SEED: u64 = 0x6261_7463_6865_7321;
+    const ROUNDS: usize = 30_000;
+    println!("seed {SEED:#x}, {ROUNDS} rounds");
+    let mut random = Random(SEED);
+    let read_set = |input: &[u8]| targets::record_set(input) > 0;
+    let read_stream = |input: &[u8]| targets::compressed(input);
+    let readers: [(&str, &dyn Fn(&[u8]) -> bool); 2] =
+        [("record_set", &read_set), ("compressed", &read_stream)];
+    for (target, read) in readers {
+        let seeds = fuzz_seeds::of(target);
+        let whole = seeds.iter().filter(|seed| read(seed)).count();
+        assert!(
+            whole > seeds.len() / 4,
+            "{target}: {whole} of {}",
+            seeds.len()
+        );
+        let mut sound = 0;
+        for _ in 0..ROUNDS {
+            let mut damaged = seeds[random.below(seeds.len())].clone();
+            mutate(&mut damaged, &mut random);
+            sound += usize::from(read(&damaged));
+        }
+        println!(
+            "{target}: {whole} of {} seeds, {sound} damaged ones read",
+            seeds.len()
+        );
+        assert!(
+            (ROUNDS / 20..ROUNDS * 19 / 20).contains(&sound),
+            "{target}: {sound} of {ROUNDS} read"
+        );
+    }
+}
+
+/// The canary of the bound: a decoder that takes what was not sent.
+#[test]
+fn a_decoder_that_allocates_out_of_proportion_is_seen() {
+    let sound = Codec::named("MetadataRequest").expect("defined");
+    let greedy = Codec {
+        name: "Greedy",
+        decode: |decoder, version| {
+            assert_eq!(std::hint::black_box(vec![1_u8; 100_000]).len(), 100_000);
+            let codec = Codec::named("MetadataRequest").expect("defined");
+            (codec.decode)(decoder, version)
+        },
+        ..*sound
+    };
+    let bytes = [0; 100];
+    targets::decode_within_bound(sound, &bytes, 0);
+    let seen = catch_unwind(|| targets::decode_within_bound(&greedy, &bytes, 0).is_some());
+    assert!(seen.is_err(), "100,000 bytes for 100 went unnoticed");
 }

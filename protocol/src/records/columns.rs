@@ -29,7 +29,8 @@ impl Span {
 /// It keeps the room of the largest batch it has seen: 32 bytes per record, and the decompressed
 /// bytes of a compressed batch. A record takes at least 7 bytes, and the number that a header claims
 /// is checked against the bytes there are, so that a batch of n bytes (decompressed) never makes it
-/// allocate more than 5 × n, whatever the batch says.
+/// allocate more than 5 × n for its records, whatever the batch says. For decompressed bytes it keeps
+/// what [`Decompressor::decompress`] says.
 #[derive(Debug, Default)]
 pub struct Columns {
     pub(super) scratch: Scratch,

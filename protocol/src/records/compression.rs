@@ -253,7 +253,8 @@ impl Decompressor {
 
     /// Decompresses all of `input`, in any framing that Kafka's Java client reads in format 2, to
     /// `out` in place of what is there. `out` keeps its room, and may be left longer than needed in
-    /// capacity, never more than twice the limit.
+    /// capacity, never more than twice the limit; with zstd, which decodes block by block, never more
+    /// than twice the sum of the limit and 129 KiB.
     ///
     /// # Errors
     /// [`DecompressError`]; what is in `out` then has no meaning.
