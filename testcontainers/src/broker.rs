@@ -20,7 +20,7 @@ use crate::server_properties;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The line `kafka.server.KafkaRaftServer` logs when clients can be served.
-const READY: &str = "Kafka Server started";
+pub(crate) const READY: &str = "Kafka Server started";
 
 /// What a node needs besides its settings, the same for all nodes.
 #[derive(Debug, Clone)]
@@ -106,7 +106,7 @@ impl Broker {
                 .map_or(Ok(None), GuardedProcess::ended);
             if let Some(status) = ended.map_err(|source| StartError::Spawn { id, source })? {
                 self.process = None;
-                let (log, tail) = (self.log.clone(), folder::tail(&log));
+                let (log, tail) = (self.log.clone(), what_went_wrong(&log));
                 break StartError::BrokerEnded {
                     id,
                     status,
@@ -178,6 +178,27 @@ impl Broker {
     }
 }
 
+/// The lines of a broker's log that tell why it ended: its errors with their causes, which an orderly
+/// shut-down may have pushed far up, and the last lines.
+pub(crate) fn what_went_wrong(log: &str) -> String {
+    const COMPLAINTS_MAX: usize = 10;
+    let complains = |line: &&str| {
+        let begins = [
+            "Caused by: ",
+            "Exception in thread ",
+            "org.apache.kafka.",
+            "java.",
+        ];
+        line.contains(" ERROR ") || begins.iter().any(|word| line.starts_with(word))
+    };
+    let lines = log.lines().filter(complains).take(COMPLAINTS_MAX);
+    let complaints: Vec<&str> = lines.collect();
+    match complaints.is_empty() {
+        true => folder::tail(log),
+        false => format!("{}\n…\n{}", complaints.join("\n"), folder::tail(log)),
+    }
+}
+
 pub(crate) fn data_folder(folder: &Path, id: i32) -> PathBuf {
     folder.join(format!("data-{id}"))
 }
@@ -213,6 +234,21 @@ pub(crate) fn random_id() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_cause_is_told_however_long_the_shut_down_after_it() {
+        let start = "12:00:00.000 [main] INFO kafka.Kafka$ - starting\n\
+                     12:00:00.001 [main] ERROR kafka.server.BrokerServer - Fatal error\n\
+                     org.apache.kafka.common.KafkaException: Socket server failed to bind\n\
+                     \tat kafka.network.DataPlaneAcceptor.open(SocketServer.scala:1)\n\
+                     Caused by: java.net.BindException: Address already in use\n";
+        let log = format!("{start}{}", "INFO shutting down\n".repeat(1000));
+        let told = what_went_wrong(&log);
+        assert!(told.contains("Fatal error\norg.apache"), "{told}");
+        assert!(told.contains("Address already in use\n…\nINFO"), "{told}");
+        assert!(told.lines().count() < 50, "{told}");
+        assert_eq!(what_went_wrong("one\ntwo\n"), "one\ntwo");
+    }
 
     #[test]
     fn random_ids_have_kafkas_form_and_differ() {

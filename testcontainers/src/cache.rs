@@ -205,7 +205,8 @@ fn fetch(cache: &Path, lib: &Path, version: &str) -> Result<(), StartError> {
         fs::remove_dir_all(&aside).map_err(at(&aside))?;
     }
     let output = Command::new("mvn")
-        .args(["-q", "-B", "-f"])
+        // -U: Maven remembers for a day what it did not find, and would no longer ask.
+        .args(["-q", "-B", "-U", "-f"])
         .arg(&pom)
         .arg("dependency:copy-dependencies")
         .arg(format!("-DoutputDirectory={}", aside.display()))
@@ -213,12 +214,30 @@ fn fetch(cache: &Path, lib: &Path, version: &str) -> Result<(), StartError> {
         .output()
         .map_err(|error| no_maven(version, cache, &error))?;
     if !output.status.success() || !main_jar(&aside, version).exists() {
-        return Err(StartError::Maven {
-            version: version.to_owned(),
-            output: printed(&output),
-        });
+        return Err(fetch_error(version, &printed(&output)));
     }
     fs::rename(&aside, lib).map_err(at(lib))
+}
+
+/// What Maven's output means.
+fn fetch_error(version: &str, printed: &str) -> StartError {
+    let version = version.to_owned();
+    // It says so only if the repository answered.
+    if printed.contains("Could not find artifact org.apache.kafka:kafka_2.13") {
+        return StartError::UnknownVersion { version };
+    }
+    // What follows the errors is advice on Maven's own options.
+    let printed = printed.replace("\u{1b}[0m", "");
+    let errors: Vec<&str> = printed
+        .lines()
+        .map(str::trim_end)
+        .filter(|line| !line.starts_with("[ERROR]") || line.len() > "[ERROR]".len())
+        .take_while(|line| !line.contains("full stack trace"))
+        .collect();
+    StartError::Maven {
+        version,
+        output: errors.join("\n"),
+    }
 }
 
 fn no_maven(version: &str, cache: &Path, error: &std::io::Error) -> StartError {
@@ -252,4 +271,30 @@ fn printed(output: &Output) -> String {
     let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
     text.push_str(&String::from_utf8_lossy(&output.stderr));
     folder::tail(&text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_that_was_never_published_is_told_from_a_repository_out_of_reach() {
+        let unknown = "[ERROR] Failed to execute goal on project kafka-for-tests: Could not resolve \
+                       dependencies: Could not find artifact org.apache.kafka:kafka_2.13:jar:9.9.9 \
+                       in central -> [Help 1]\n[ERROR] \n";
+        assert!(matches!(
+            fetch_error("9.9.9", unknown),
+            StartError::UnknownVersion { version } if version == "9.9.9"
+        ));
+        let no_network = "\u{1b}[0m[ERROR] Failed to read artifact descriptor for \
+                          org.apache.kafka:kafka_2.13:jar:4.1.0: Unknown host -> [Help 1]\n[ERROR] \n\
+                          [ERROR] To see the full stack trace of the errors, re-run Maven\n";
+        let error = fetch_error("4.1.0", no_network).to_string();
+        assert!(error.contains("reaches its repository"), "{error}");
+        assert!(error.contains("Unknown host"), "{error}");
+        assert!(
+            !error.contains("stack trace") && !error.contains('\u{1b}'),
+            "{error}"
+        );
+    }
 }

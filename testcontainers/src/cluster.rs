@@ -3,7 +3,6 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
 
 use rustix::process::Signal;
 
@@ -12,7 +11,7 @@ use crate::cache::{KafkaJars, scratch_folder};
 use crate::error::{ControlError, StartError};
 use crate::java::{self, Java};
 use crate::ports::Port;
-use crate::process::{KEEP, keep_folder};
+use crate::process::{KEEP, clean_up, keep_folder, keep_if_wanted};
 use crate::server_properties::{self, Node};
 
 /// The Kafka that is started when no version is asked for.
@@ -115,6 +114,16 @@ impl KafkaClusterBuilder {
                 self.brokers
             )));
         }
+        // It becomes part of a path and of a Maven project.
+        let word = |c: char| c.is_ascii_alphanumeric() || ".-".contains(c);
+        if !self.version.starts_with(|c: char| c.is_ascii_digit())
+            || !self.version.chars().all(word)
+        {
+            return Err(StartError::Refused(format!(
+                "{:?} is no version of Kafka: they look like 4.3.0",
+                self.version
+            )));
+        }
         let java = Java::find()?;
         let jars = KafkaJars::locate(&self.version)?;
         let formatted = jars.formatted(&java, &self.features)?;
@@ -142,11 +151,6 @@ impl KafkaClusterBuilder {
         formatted: &Path,
         archive: &Path,
     ) -> Result<KafkaCluster, Attempt> {
-        let launch = Launch {
-            java: java.program().to_owned(),
-            arguments: self.arguments(jars, archive),
-            folder: scratch_folder()?.keep(),
-        };
         let (mut nodes, mut ports) = (Vec::new(), Vec::new());
         for id in 1..=self.brokers {
             let (client, controller) = (Port::reserve()?, Port::reserve()?);
@@ -157,6 +161,11 @@ impl KafkaClusterBuilder {
             });
             ports.extend([client, controller]);
         }
+        let launch = Launch {
+            java: java.program().to_owned(),
+            arguments: self.arguments(jars, archive),
+            folder: scratch_folder()?.keep(),
+        };
         let addresses: Vec<String> = nodes.iter().map(Node::address).collect();
         // From here on its drop ends the processes and removes the folder.
         let mut shared = Shared {
@@ -465,15 +474,9 @@ impl Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        if thread::panicking() || std::env::var_os("THALWEG_KAFKA_KEEP").is_some() {
-            keep_folder(&self.launch.folder);
-        }
+        keep_if_wanted(&self.launch.folder);
         self.brokers.clear();
-        if self.launch.folder.join(KEEP).exists() {
-            eprintln!("Kafka's logs are kept in {}", self.launch.folder.display());
-        } else if let Err(error) = std::fs::remove_dir_all(&self.launch.folder) {
-            eprintln!("cannot remove {}: {error}", self.launch.folder.display());
-        }
+        clean_up(&self.launch.folder);
     }
 }
 
@@ -483,7 +486,9 @@ fn lock(broker: &Mutex<Broker>) -> MutexGuard<'_, Broker> {
 }
 
 /// Runs what blocks on a thread of its own, so that the runtime's tasks go on.
-async fn on_a_thread<T, E>(act: impl FnOnce() -> Result<T, E> + Send + 'static) -> Result<T, E>
+pub(crate) async fn on_a_thread<T, E>(
+    act: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, E>
 where
     T: Send + 'static,
     E: Send + 'static + From<StartError>,

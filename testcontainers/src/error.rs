@@ -38,8 +38,20 @@ pub enum StartError {
         /// Why `mvn` did not run.
         reason: String,
     },
+    /// There are no jars of that version where Maven looks.
+    #[error(
+        "Maven finds no jars of Kafka {version}: ask for a version that was published, such as \
+         4.3.0 (from 3.3 on, as earlier ones need ZooKeeper)"
+    )]
+    UnknownVersion {
+        /// The Kafka version asked for.
+        version: String,
+    },
     /// Maven could not fetch the jars.
-    #[error("Maven could not fetch Kafka {version}; it said:\n{output}")]
+    #[error(
+        "Maven could not fetch the jars of Kafka {version}: see that it reaches its repository, or \
+         set THALWEG_KAFKA_CACHE to a folder with lib-{version}/; it said:\n{output}"
+    )]
     Maven {
         /// The Kafka version asked for.
         version: String,
@@ -47,7 +59,10 @@ pub enum StartError {
         output: String,
     },
     /// A file or folder of the cache or of the cluster could not be used.
-    #[error("cannot use {}: {source}", path.display())]
+    #[error(
+        "cannot use {} ({source}): make room or give the right to write there, or choose another \
+         folder by THALWEG_KAFKA_CACHE (for the jars) or TMPDIR (for clusters)", path.display()
+    )]
     Folder {
         /// The file or folder.
         path: PathBuf,
@@ -71,7 +86,7 @@ pub enum StartError {
         source: io::Error,
     },
     /// The broker's process ended before it was ready.
-    #[error("broker {id} ended while starting ({status}); its log is kept in {}, its end:\n{tail}",
+    #[error("broker {id} ended while starting ({status}); its log is kept in {}; it says:\n{tail}",
         log.display())]
     BrokerEnded {
         /// The broker.
@@ -80,7 +95,7 @@ pub enum StartError {
         status: ExitStatus,
         /// The log file, which stays.
         log: PathBuf,
-        /// The last lines of the log.
+        /// The errors in the log and its last lines.
         tail: String,
     },
     /// The broker did not report itself ready in time.

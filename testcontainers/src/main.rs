@@ -7,13 +7,36 @@ use std::process::ExitCode;
 
 use thalweg_testcontainers::{KafkaCluster, KafkaClusterBuilder};
 
-const USAGE: &str = "usage: thalweg-kafka [--version V] [--brokers N] \
-                     [--config KEY=VALUE]... [--feature NAME=LEVEL]...";
+const HELP: &str = "\
+Starts an Apache Kafka on free ports of this machine, from its published jars, prints its address,
+and runs until it is killed (^C) or its standard input closes. It leaves nothing behind.
+
+usage: thalweg-kafka [OPTION]...
+
+  --version V           the Kafka version; default 4.3.0
+  --brokers N           how many brokers, 1 to 9; default 1
+  --config KEY=VALUE    a setting of all brokers, as in server.properties; may be repeated
+  --feature NAME=LEVEL  finalises a feature, as transaction.version=1; may be repeated
+  --help                prints this
+
+It needs Java 17 or later and, the first time for a version, Maven to fetch the jars into
+~/.cache/thalweg/kafka (or the folder that THALWEG_KAFKA_CACHE names).";
 
 fn main() -> ExitCode {
-    let Some(builder) = configured(std::env::args().skip(1)) else {
-        eprintln!("{USAGE}");
-        return ExitCode::FAILURE;
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments
+        .iter()
+        .any(|argument| argument == "--help" || argument == "-h")
+    {
+        println!("{HELP}");
+        return ExitCode::SUCCESS;
+    }
+    let builder = match configured(arguments.into_iter()) {
+        Ok(builder) => builder,
+        Err(reason) => {
+            eprintln!("thalweg-kafka: {reason}; see thalweg-kafka --help");
+            return ExitCode::FAILURE;
+        }
     };
     let cluster = match builder.start_blocking() {
         Ok(cluster) => cluster,
@@ -35,18 +58,25 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// What the command line asks for, or `None` if it makes no sense.
-fn configured(mut arguments: impl Iterator<Item = String>) -> Option<KafkaClusterBuilder> {
+/// What the command line asks for.
+fn configured(mut arguments: impl Iterator<Item = String>) -> Result<KafkaClusterBuilder, String> {
     let mut builder = KafkaCluster::builder();
     while let Some(option) = arguments.next() {
-        let value = arguments.next()?;
+        let value = match option.as_str() {
+            "--version" | "--brokers" | "--config" | "--feature" => arguments.next(),
+            _ => return Err(format!("no option {option}")),
+        };
+        let value = value.ok_or_else(|| format!("{option} lacks its value"))?;
+        let no_sense = || format!("{option} {value} makes no sense");
         builder = match (option.as_str(), value.split_once('=')) {
             ("--version", None) => builder.version(&value),
-            ("--brokers", None) => builder.brokers(value.parse().ok()?),
+            ("--brokers", None) => builder.brokers(value.parse().map_err(|_| no_sense())?),
             ("--config", Some((key, value))) => builder.config(key, value),
-            ("--feature", Some((name, level))) => builder.feature(name, level.parse().ok()?),
-            _ => return None,
+            ("--feature", Some((name, level))) => {
+                builder.feature(name, level.parse().map_err(|_| no_sense())?)
+            }
+            _ => return Err(no_sense()),
         };
     }
-    Some(builder)
+    Ok(builder)
 }

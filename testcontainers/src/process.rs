@@ -192,3 +192,19 @@ impl Drop for GuardedProcess {
 pub(crate) fn keep_folder(folder: &Path) {
     let _ = fs::write(folder.join(KEEP), "");
 }
+
+/// The same if there will be something to look at: a test is failing, or the user wants it.
+pub(crate) fn keep_if_wanted(folder: &Path) {
+    if std::thread::panicking() || std::env::var_os("THALWEG_KAFKA_KEEP").is_some() {
+        keep_folder(folder);
+    }
+}
+
+/// Removes the folder of a Kafka that has ended, unless it is to be kept.
+pub(crate) fn clean_up(folder: &Path) {
+    if folder.join(KEEP).exists() {
+        eprintln!("Kafka's logs are kept in {}", folder.display());
+    } else if let Err(error) = fs::remove_dir_all(folder) {
+        eprintln!("cannot remove {}: {error}", folder.display());
+    }
+}

@@ -122,6 +122,110 @@ fn impossible_clusters_are_refused() {
             "{brokers}: {refused:?}"
         );
     }
+    for version in ["", "latest", "../4.3.0", "4.3.0/"] {
+        let refused = KafkaCluster::builder().version(version).start_blocking();
+        assert!(
+            matches!(refused, Err(StartError::Refused(_))),
+            "{version}: {refused:?}"
+        );
+    }
+}
+
+/// The Java that clusters run on.
+fn java() -> PathBuf {
+    let home = std::env::var_os("JAVA_HOME").filter(|home| !home.is_empty());
+    let folders = match home {
+        Some(home) => vec![Path::new(&home).join("bin")],
+        None => std::env::split_paths(&std::env::var_os("PATH").expect("a path")).collect(),
+    };
+    let programs = folders.iter().map(|folder| folder.join("java"));
+    programs
+        .into_iter()
+        .find(|java| java.exists())
+        .expect("Java is there")
+}
+
+/// What a newcomer meets whose machine lacks something: each answer says what to do.
+#[test]
+fn what_is_missing_is_named_with_what_to_do() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    let old = path.join("old/bin");
+    std::fs::create_dir_all(&old).expect("a folder");
+    let script = "#!/bin/sh\necho 'openjdk version \"11.0.2\" 2019-01-15' >&2\n";
+    std::fs::write(old.join("java"), script).expect("written");
+    let run = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(old.join("java"), run).expect("executable");
+    std::os::unix::fs::symlink(java(), path.join("java")).expect("a link");
+    let home = old.parent().expect("its home").display().to_string();
+    let with_path = std::env::var("PATH").expect("a path");
+    let only_java = path.display().to_string();
+    let both = format!("{only_java}:{with_path}");
+    let no_jars = path.join("cache").display().to_string();
+    for (java_home, search, arguments, words) in [
+        (
+            "/nowhere",
+            &both,
+            &[][..],
+            &["no Java found", "apt install"][..],
+        ),
+        (&*home, &both, &[], &["11.0.2", "needs Java 17"]),
+        (
+            "",
+            &only_java,
+            &[],
+            &["apt install maven", "THALWEG_KAFKA_CACHE"],
+        ),
+        ("", &both, &["--brokers", "0"], &["0 brokers", "1 to 9"]),
+        (
+            "",
+            &both,
+            &["--nonsense"],
+            &["no option --nonsense", "--help"],
+        ),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_thalweg-kafka"))
+            .args(arguments)
+            .env("JAVA_HOME", java_home)
+            .env("PATH", search)
+            .env("THALWEG_KAFKA_CACHE", &no_jars)
+            .stdin(Stdio::null())
+            .output()
+            .expect("it runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+        for word in words {
+            assert!(said.contains(word), "no {word:?} in {said}");
+        }
+    }
+    let help = Command::new(env!("CARGO_BIN_EXE_thalweg-kafka"))
+        .arg("--help")
+        .output()
+        .expect("it runs");
+    assert!(help.status.success());
+    assert!(String::from_utf8_lossy(&help.stdout).contains("--brokers N"));
+}
+
+/// The port of a broker that is down is kept from other clusters; another program may take it.
+#[test]
+fn a_port_taken_while_its_broker_was_down_is_named_and_the_broker_can_be_restarted_later() {
+    let kafka = KafkaCluster::builder().start_blocking().expect("a broker");
+    kafka.kill_blocking(1).expect("killed");
+    let thief = std::net::TcpListener::bind(kafka.bootstrap_servers()).expect("free now");
+    let Err(ControlError::Start(StartError::BrokerEnded { tail, .. })) = kafka.restart_blocking(1)
+    else {
+        panic!("it started although its port is taken");
+    };
+    assert!(tail.contains("Address already in use"), "{tail}");
+    assert!(!kafka.is_running(1));
+    drop(thief);
+    kafka.restart_blocking(1).expect("restarted");
+    assert!(answers(kafka.bootstrap_servers()));
+    let folder = kafka.folder().to_owned();
+    drop(kafka);
+    // The failed start has kept it.
+    std::fs::remove_dir_all(folder).expect("removed");
 }
 
 #[test]
