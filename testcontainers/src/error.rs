@@ -119,9 +119,67 @@ pub enum StartError {
         /// The last port tried.
         last: u16,
     },
+    /// No Docker engine answers.
+    #[error(
+        "no Docker engine answers ({reason}): start one (Debian: apt install docker.io), or set \
+         DOCKER_HOST to where it is"
+    )]
+    NoDocker {
+        /// Why it could not be reached.
+        reason: String,
+    },
+    /// No container could be made: the image cannot be had, for one.
+    #[error(
+        "no container of {image}: {reason}; see that the engine reaches the image's registry, or \
+         bring the image by docker load"
+    )]
+    NoContainer {
+        /// The image with its tag.
+        image: String,
+        /// What the engine said.
+        reason: String,
+    },
+    /// The broker in the container did not report itself ready.
+    #[error(
+        "the broker in the container of {image} did not start: {reason}; its log is kept in {}; it \
+         says:\n{tail}",
+        log.display()
+    )]
+    Container {
+        /// The image with its tag.
+        image: String,
+        /// What was waited for.
+        reason: String,
+        /// The log file, which stays.
+        log: PathBuf,
+        /// The errors in the log and its last lines.
+        tail: String,
+    },
+    /// Kafka can be had neither from its jars nor in a container.
+    #[error("Kafka from its jars: {jars}\nKafka in a container: {container}")]
+    NeitherWay {
+        /// Why not from jars.
+        jars: Box<StartError>,
+        /// Why not in a container.
+        container: Box<StartError>,
+    },
     /// The builder was asked for something that makes no cluster.
     #[error("{0}")]
     Refused(String),
+}
+
+impl StartError {
+    /// True if the machine lacks what the jars need: another way may still be open.
+    #[cfg(feature = "docker")]
+    pub(crate) fn jars_cannot_be_had(&self) -> bool {
+        matches!(
+            self,
+            Self::NoJava { .. }
+                | Self::JavaTooOld { .. }
+                | Self::NoMaven { .. }
+                | Self::Maven { .. }
+        )
+    }
 }
 
 /// Why a signal, a kill or a restart of one broker failed.

@@ -146,11 +146,8 @@ impl KafkaTests {
         });
         let conclusion = libtest_mimic::run(&arguments, trials.collect());
         let kafka = shared.kafka.blocking_lock().take();
-        if let (true, Some(cluster)) = (
-            conclusion.has_failed(),
-            kafka.as_ref().and_then(|kafka| kafka.cluster()),
-        ) {
-            cluster.keep_folder();
+        if let (true, Some(kafka)) = (conclusion.has_failed(), &kafka) {
+            kafka.keep_folder();
         }
         conclusion.exit_code()
     }

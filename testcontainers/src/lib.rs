@@ -4,7 +4,7 @@
 //! broker and controller nodes on free loopback ports, in a temporary folder, with settings
 //! under which recovery takes seconds. Nodes can be killed, frozen, woken and restarted.
 //! [`Kafka`] picks what the machine has: an address given in `THALWEG_BOOTSTRAP_SERVERS`, else
-//! the jars.
+//! the jars, else (feature `docker`) a container. It says which.
 //!
 //! The first start downloads the jars (about 45 MB) with Maven into the user's cache folder and
 //! prepares a class-data archive, which halves the time of all later starts.
@@ -21,6 +21,9 @@
 //! `harness` (off by default): `KafkaTests`, a runner for test targets whose tests need a Kafka,
 //! which reports them as ignored where none can be had.
 //!
+//! `docker` (off by default): `KafkaContainer`, a broker in a container of the image `apache/kafka`,
+//! through the `testcontainers` crate. It brings that crate's dependencies, none of which builds C.
+//!
 //! # What it lacks
 //! Linux only: it relies on `/bin/sh`, signals and loopback ports outside the ephemeral range.
 //! TLS and SASL listeners are not set up. Nothing here speaks Kafka's protocol.
@@ -28,6 +31,8 @@
 mod broker;
 mod cache;
 mod cluster;
+#[cfg(feature = "docker")]
+mod container;
 mod deadline;
 mod error;
 mod folder;
@@ -40,6 +45,8 @@ mod process;
 mod server_properties;
 
 pub use cluster::{KafkaCluster, KafkaClusterBuilder};
+#[cfg(feature = "docker")]
+pub use container::{KafkaContainer, KafkaContainerBuilder};
 pub use error::{ControlError, StartError};
 #[cfg(feature = "harness")]
 pub use harness::KafkaTests;

@@ -28,7 +28,36 @@ pub(crate) fn settings(
     data: &Path,
     overrides: &[(String, String)],
 ) -> BTreeMap<String, String> {
-    let brokers = nodes.len();
+    let mut settings = common(nodes.len(), overrides);
+    let voters: Vec<String> = nodes
+        .iter()
+        .map(|n| format!("{}@127.0.0.1:{}", n.id, n.controller_port))
+        .collect();
+    let clients = format!("PLAINTEXT://{}", node.address());
+    let controller = format!("CONTROLLER://127.0.0.1:{}", node.controller_port);
+    let listeners = format!("{clients},{controller}");
+    identify(&mut settings, node, &listeners, &voters.join(","));
+    settings.insert("log.dirs".to_owned(), data.display().to_string());
+    settings
+}
+
+/// The same for a lone node in a container, which listens to all on `ports`, for clients and for the
+/// controller, and is reached at the node's address.
+#[cfg(feature = "docker")]
+pub(crate) fn container_settings(
+    node: Node,
+    ports: (u16, u16),
+    overrides: &[(String, String)],
+) -> BTreeMap<String, String> {
+    let mut settings = common(1, overrides);
+    let listeners = format!("PLAINTEXT://:{},CONTROLLER://:{}", ports.0, ports.1);
+    let voter = format!("{}@localhost:{}", node.id, ports.1);
+    identify(&mut settings, node, &listeners, &voter);
+    settings
+}
+
+/// What test brokers have by default, and over it `overrides`.
+fn common(brokers: usize, overrides: &[(String, String)]) -> BTreeMap<String, String> {
     let replicas = brokers.min(3).to_string();
     let in_sync = if brokers >= 3 { "2" } else { "1" };
     let mut settings = BTreeMap::new();
@@ -73,30 +102,26 @@ pub(crate) fn settings(
     for (key, value) in overrides {
         settings.insert(key.clone(), value.clone());
     }
-    let voters: Vec<String> = nodes
-        .iter()
-        .map(|n| format!("{}@127.0.0.1:{}", n.id, n.controller_port))
-        .collect();
-    let clients = format!("PLAINTEXT://{}", node.address());
+    settings
+}
+
+/// What makes the node the one it is.
+fn identify(settings: &mut BTreeMap<String, String>, node: Node, listeners: &str, voters: &str) {
+    let advertised = format!("PLAINTEXT://{}", node.address());
     for (key, value) in [
-        ("process.roles", "broker,controller".to_owned()),
-        ("node.id", node.id.to_string()),
-        (
-            "listeners",
-            format!("{clients},CONTROLLER://127.0.0.1:{}", node.controller_port),
-        ),
-        ("advertised.listeners", clients),
-        ("controller.listener.names", "CONTROLLER".to_owned()),
+        ("process.roles", "broker,controller"),
+        ("node.id", &node.id.to_string()),
+        ("listeners", listeners),
+        ("advertised.listeners", &advertised),
+        ("controller.listener.names", "CONTROLLER"),
         (
             "listener.security.protocol.map",
-            "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT".to_owned(),
+            "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
         ),
-        ("controller.quorum.voters", voters.join(",")),
-        ("log.dirs", data.display().to_string()),
+        ("controller.quorum.voters", voters),
     ] {
-        settings.insert(key.to_owned(), value);
+        settings.insert(key.to_owned(), value.to_owned());
     }
-    settings
 }
 
 /// The settings as a Java properties file.

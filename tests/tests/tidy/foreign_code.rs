@@ -38,11 +38,13 @@ fn foreign<'a>(packages: impl Iterator<Item = &'a str>, banned: &[String]) -> Ve
     found
 }
 
-/// All packages that building `package` builds, itself included, without its tests' ones.
+/// All packages that building `package` with all its features builds, itself included, without its
+/// tests' ones.
 fn tree(package: &str, target: &str) -> String {
     run(Command::new(env!("CARGO")).current_dir(root()).args([
         "tree",
         "--locked",
+        "--all-features",
         "--edges=no-dev",
         "--prefix=none",
         "--format={p}",
@@ -70,6 +72,10 @@ fn no_published_crate_pulls_in_a_crate_that_compiles_foreign_code() {
         for target in TARGETS {
             let tree = tree(member.name, target);
             assert!(names(&tree).any(|name| name == member.name), "{tree}");
+            if member.name == "thalweg-testcontainers" {
+                // Canary: features that are off by default are looked at.
+                assert!(names(&tree).any(|name| name == "testcontainers"), "{tree}");
+            }
             for name in foreign(names(&tree), &banned) {
                 complaints.push(format!("{} builds {name} for {target}", member.name));
             }
