@@ -61,10 +61,11 @@ impl<E: Element, P: Push<E> + ?Sized> Push<E> for Box<P> {
 pub struct Signal<'a, 'c>(pub(crate) SignalKind<'a, 'c>);
 
 impl Signal<'_, '_> {
-    /// The watermark, if that is what is told.
+    /// The watermark, if the signal tells it.
     fn watermark(&mut self) -> Option<&mut i64> {
         match &mut self.0 {
             SignalKind::Watermark(watermark, _) => Some(watermark),
+            SignalKind::Restored(restored) => Some(&mut restored.watermark),
             _ => None,
         }
     }
@@ -100,7 +101,8 @@ pub(crate) struct RestoreSignal<'c> {
 
 /// What was committed beside the changelogs.
 pub(crate) struct RestoredSignal<'c> {
-    /// The task's watermark.
+    /// The task's watermark; what comes after an operator that knows another is given that, as by
+    /// `SignalKind::Watermark`.
     pub(crate) watermark: i64,
     /// What `SignalKind::Cursors` collected, in the same order; the rest of it. Operators take theirs
     /// from the front. `None` for a task that never committed.

@@ -230,6 +230,10 @@ impl Task for OperatorTask {
     }
 
     fn seal(&mut self, context: &mut TaskContext<'_>) -> Result<SealedTask, TaskError> {
+        // What comes after windows by stream time has not heard yet how far those are now; that is
+        // what it is restored with.
+        let watermark = self.told;
+        self.signal(context, |context| SignalKind::Watermark(watermark, context))?;
         self.signal(context, |context| SignalKind::Seal(context))?;
         self.announce(context)?;
         let mut cursors = Vec::new();
@@ -309,6 +313,7 @@ impl Task for OperatorTask {
             complete: true,
         };
         for input in &mut self.inputs {
+            restored.watermark = self.told;
             input.signal(&mut Signal(SignalKind::Restored(&mut restored)));
         }
         let left = restored.cursors.as_mut().and_then(Iterator::next);

@@ -302,6 +302,7 @@ impl<E: Element, S: KeyOf<E>, A: Aggregate<E>> Push<E> for WindowPush<E, S, A> {
                 };
                 self.at_open = self.now;
                 self.next_due = self.earliest_due();
+                restored.watermark = self.passed_on();
             }
             SignalKind::Cursors(cursors) => {
                 if self.window.stream_time {

@@ -49,6 +49,13 @@ fn program() -> Topology {
         .clone()
         .map(|c| format!("{} {} {:?}", c.window.start, c.key, c.value))
         .sink::<Text>("stream-time");
+    by_stream_time
+        .clone()
+        .by_record_key()
+        .window(Tumbling::of(millis(20)).allowed_lateness(millis(5)))
+        .aggregate("after-stream-time", |a| a.count())
+        .map(|c| format!("{} {} {:?}", c.window.start, c.key, c.value))
+        .sink::<Text>("after-stream-time");
     let elements = source.clone().map(|_| 1).share();
     elements
         .merge(by_stream_time.map(|c| 1_000 * c.value))
@@ -138,12 +145,13 @@ impl<V: std::fmt::Debug> thalweg::Encode<V> for Rows {
     }
 }
 
-const TOPICS: [&str; 11] = [
+const TOPICS: [&str; 12] = [
     "windows",
     "windows-of-windows",
     "late-results",
     "late",
     "stream-time",
+    "after-stream-time",
     "merged",
     "late-merged",
     "updates",

@@ -1,7 +1,7 @@
 //! Goal: a task that is lost comes back as it was last committed, or says why it cannot.
 
 use thalweg::testing::{TestDriver, TestError, TestRecord};
-use thalweg::{App, Emit, RestoreError, Text, Topology, Tumbling, millis};
+use thalweg::{App, Emit, RestoreError, Text, Topology, Tumbling, Watermark, millis};
 
 fn counts(size: u64, name: &str) -> Topology {
     let app = App::new("counts");
@@ -199,4 +199,54 @@ fn state_that_is_no_json_any_more_is_an_error() {
         matches!(error, TestError::Restore(RestoreError::Unreadable { .. })),
         "{error}"
     );
+}
+
+#[test]
+fn windows_behind_stream_time_go_on_by_it() {
+    // Stream time runs ahead of the watermark, and falls behind it where elements lack a key.
+    let app = App::new("behind");
+    app.source::<Text>("in")
+        .watermark(Watermark::bounded(millis(100)))
+        .by_record_key()
+        .window(Tumbling::of(millis(10)).stream_time(millis(0)))
+        .aggregate("first", |a| a.count())
+        .by_record_key()
+        .window(Tumbling::of(millis(20)).allowed_lateness(millis(50)))
+        .aggregate("second", |a| a.sum(|count| count.value))
+        .map(|sum| format!("{} {}", sum.window.start, sum.value))
+        .sink::<Text>("out");
+    let topology = app.build().expect("the program is right");
+    let outputs = [false, true].map(|restarts| {
+        let mut driver = TestDriver::new(&topology);
+        for timestamp in [105, 115, 131, 135, 150] {
+            driver
+                .send_batch("in", &[at(timestamp, "a")])
+                .expect("processed");
+            driver.commit().expect("commits");
+            if restarts {
+                driver.restart().expect("is restored");
+            }
+        }
+        driver.take_values("out")
+    });
+    assert_eq!(outputs[0], ["100 2", "120 2"]);
+    assert_eq!(outputs[1], outputs[0]);
+
+    let keyless_ahead = [at(105, "a"), TestRecord::new(400, "no key"), at(125, "a")];
+    let lates = [false, true].map(|restarts| {
+        let mut driver = TestDriver::new(&topology);
+        for record in &keyless_ahead {
+            driver
+                .send_batch("in", std::slice::from_ref(record))
+                .expect("processed");
+            driver.commit().expect("commits");
+            if restarts {
+                driver.restart().expect("is restored");
+            }
+        }
+        driver.end_of_input().expect("closes");
+        (driver.take_values("out"), driver.late_dropped())
+    });
+    assert_eq!(lates[0], (vec!["100 1".to_owned(), "120 1".to_owned()], 0));
+    assert_eq!(lates[1], lates[0]);
 }
