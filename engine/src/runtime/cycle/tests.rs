@@ -171,17 +171,34 @@ fn e1_a_transaction_without_a_task_that_wrote_is_a_bug_that_is_caught() {
     assert_eq!(caught.is_err(), cfg!(debug_assertions));
 }
 
+fn refusal() -> crate::task::Refusal {
+    crate::task::Refusal {
+        topic: "out".into(),
+        partition: PartitionId(0),
+        reason: crate::task::RefusedFor::Record,
+        said: "INVALID_RECORD".to_owned(),
+        advice: "mend it",
+        records: Vec::new(),
+        limits: None,
+    }
+}
+
 #[test]
 fn an_abortable_fault_aborts_undoes_and_goes_on() {
-    let mut rig = Rig::new();
-    rig.begin();
-    rig.process(0);
-    rig.transacted(Err(TransactFault::Abort("a batch was refused".into())));
-    assert_eq!(rig.settle(), Some(SettleStep::Abort));
-    rig.cycle.handle_aborted(Ok(()));
-    rig.undo();
-    rig.begin();
-    rig.commit();
+    for fault in [
+        TransactFault::Abort("the coordinator says so".into()),
+        TransactFault::Refused(Box::new(refusal())),
+    ] {
+        let mut rig = Rig::new();
+        rig.begin();
+        rig.process(0);
+        rig.transacted(Err(fault));
+        assert_eq!(rig.settle(), Some(SettleStep::Abort));
+        rig.cycle.handle_aborted(Ok(()));
+        rig.undo();
+        rig.begin();
+        rig.commit();
+    }
 }
 
 #[test]
@@ -452,6 +469,7 @@ fn at_least_once_repeats_what_failed_and_never_aborts_a_transaction() {
     for fault in [
         TransactFault::Abort("refused".into()),
         TransactFault::NotMember("unknown".into()),
+        TransactFault::Refused(Box::new(refusal())),
         TransactFault::ProduceUnknown("timed out".into()),
         TransactFault::EndUnknown("timed out".into()),
     ] {
@@ -500,6 +518,7 @@ fn fault(kind: u8) -> Option<TransactFault> {
         4 => TransactFault::ProduceUnknown(text()),
         5 => TransactFault::StaleGeneration { used: 1 },
         6 => TransactFault::NotMember(text()),
+        7 => TransactFault::Refused(Box::new(refusal())),
         _ => return None,
     })
 }

@@ -2,6 +2,9 @@
 //! limits and refusals are told, then records offered, those that are nearly the same among them.
 
 use super::*;
+use crate::task::{
+    OutputId, OutputLimits, OutputTopicPartitions, Outputs, ReadyBatch, Refusal, RefusedFor,
+};
 
 fn refused(value: &'static str) -> RefusedRecord {
     RefusedRecord {
@@ -104,4 +107,78 @@ fn a_limit_of_one_side_leaves_the_other_open() {
     acceptance.look_at_timestamps(&limits, 100);
     assert_eq!(acceptance.check(i64::MAX, None, None, &[]), Ok(()));
     assert!(acceptance.check(89, None, None, &[]).is_err());
+}
+
+fn outputs() -> Outputs {
+    let topic = OutputTopicPartitions {
+        topic: "out".into(),
+        partitions: 1,
+    };
+    Outputs::new(vec![topic], OutputLimits::default())
+}
+
+fn append(outputs: &mut Outputs, value_bytes: usize) -> Result<(), AppendError> {
+    let value = vec![b'v'; value_bytes];
+    outputs.append(OutputId(0), None, 1, Some(b"k"), Some(&value), &[])
+}
+
+#[test]
+fn a_topics_limit_holds_for_single_records_and_for_batches() {
+    let mut outputs = outputs();
+    let limits = TopicLimits {
+        batch_bytes_max: Some(400),
+        ..TopicLimits::default()
+    };
+    outputs.limit("out", &limits);
+    for _ in 0..10 {
+        append(&mut outputs, 100).expect("it fits");
+    }
+    let error = append(&mut outputs, 400).expect_err("too large");
+    assert!(
+        matches!(error, AppendError::TooLarge { bytes_max: 400, .. }),
+        "{error}"
+    );
+    outputs.close_all();
+    let batches: Vec<ReadyBatch> = std::iter::from_fn(|| outputs.next_ready()).collect();
+    assert!(batches.len() > 1);
+    assert!(batches.iter().all(|ready| ready.batch.encoded_len() <= 400));
+    let records: usize = batches.iter().map(|ready| ready.batch.record_count()).sum();
+    assert_eq!(records, 10);
+}
+
+fn too_large(batch_bytes: usize, limits: Option<TopicLimits>) -> Refusal {
+    Refusal {
+        topic: "out".into(),
+        partition: thalweg_protocol::PartitionId(0),
+        reason: RefusedFor::Size { batch_bytes },
+        said: "too large".to_owned(),
+        advice: "write less",
+        records: vec![refused("one")],
+        limits,
+    }
+}
+
+#[test]
+fn a_size_that_was_refused_is_not_sent_again_whether_the_limit_can_be_read_or_not() {
+    let known = TopicLimits {
+        batch_bytes_max: Some(300),
+        ..TopicLimits::default()
+    };
+    // What the configuration says may be older than the refusal.
+    let stale = TopicLimits {
+        batch_bytes_max: Some(1_000_000),
+        ..TopicLimits::default()
+    };
+    for (limits, most) in [(None, 499), (Some(known), 300), (Some(stale), 499)] {
+        let mut outputs = outputs();
+        append(&mut outputs, 1_000).expect("nothing is known yet");
+        outputs.clear();
+        outputs.refuse(&too_large(500, limits), 0);
+        let error = append(&mut outputs, 500).expect_err("known by now");
+        assert!(
+            matches!(error, AppendError::TooLarge { bytes_max, .. } if bytes_max == most),
+            "{error}"
+        );
+        append(&mut outputs, 100).expect("what fits is written");
+    }
 }
