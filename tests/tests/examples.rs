@@ -1,6 +1,8 @@
 //! Goal: the examples do what their heads say, and tell what is wrong when it is. Method: their
 //! programs, as a user would call them, on a real Kafka.
 
+#![allow(clippy::indexing_slicing, reason = "out of bounds is a failed test")]
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Output, Stdio};

@@ -4,6 +4,8 @@
 //! batches, fetches and commits is far less than once for every hundred records; an app whose
 //! closure allocates shows that the count would see it.
 
+#![allow(clippy::indexing_slicing, reason = "out of bounds is a failed test")]
+
 use std::hint::black_box;
 use std::process::ExitCode;
 use std::sync::Arc;
