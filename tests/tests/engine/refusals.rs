@@ -39,6 +39,10 @@ async fn corner(kafka: &Kafka, prefix: &str, configs: &[(&'static str, &str)]) -
         .await
         .all()
         .expect("a topic");
+    // Brokers learn of it a moment later; the app does not wait for it.
+    let narrow = corner.topic("narrow");
+    let described = corner.admin.describe_topics([narrow.as_str()]).await;
+    described.all().expect("it is there");
     corner
 }
 
@@ -51,8 +55,19 @@ async fn configure(corner: &Corner, key: &str, value: &str) {
         .incremental_alter_configs([(topic, changes)])
         .await;
     altered.all().expect("configured");
-    // Brokers follow their controller within milliseconds.
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    // Brokers follow their controller, in milliseconds or, when there is much to do, in seconds.
+    let is_set = async || {
+        let topic = ConfigResource::topic(corner.topic("narrow"));
+        let described = corner.admin.describe_configs([topic]).await;
+        let configs = described.all().expect("a configuration");
+        configs
+            .values()
+            .all(|configs| configs.get(key).and_then(|entry| entry.value.as_deref()) == Some(value))
+    };
+    while !is_set().await {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
 }
 
 fn values(seen: &[Seen]) -> Vec<String> {
@@ -113,6 +128,17 @@ async fn running(corner: &Corner, app: &App) -> Handle {
     running
 }
 
+/// Waits for something that a running app is to do; says how the app is if it does not.
+async fn done_by<T>(running: &Handle, what: impl Future<Output = T>) -> T {
+    tokio::select! {
+        biased;
+        ended = running.wait() => panic!("it has ended: {ended:?}"),
+        done = tokio::time::timeout(PATIENCE * 3 / 4, what) => done.unwrap_or_else(|_| {
+            panic!("{:?}, {:#?}", running.status(), running.metrics())
+        }),
+    }
+}
+
 async fn ends_by(running: Handle) -> String {
     let ended = tokio::time::timeout(PATIENCE, running.wait()).await;
     let error = ended.expect("it stops by itself").expect_err("by an error");
@@ -130,8 +156,9 @@ pub(crate) async fn a_limit_lowered_while_it_runs_leaves_out_just_what_is_too_la
         let mut all: Vec<&str> = small.iter().map(String::as_str).collect();
         all.insert(25, &large);
         write(&corner, &all).await;
-        corner.read_at_least("dead", 1).await;
-        let mut seen = values(&corner.read_at_least("narrow", 51).await);
+        done_by(&app_running, corner.read_at_least("dead", 1)).await;
+        let seen = done_by(&app_running, corner.read_at_least("narrow", 51)).await;
+        let mut seen = values(&seen);
         stop(app_running).await;
         if guarantee == Guarantee::AtLeastOnce {
             // What was sent beside the refused record is there twice.
@@ -228,8 +255,9 @@ pub(crate) async fn records_refused_one_by_one_are_left_out_one_by_one(kafka: &K
         &mixed.iter().map(String::as_str).collect::<Vec<_>>(),
     )
     .await;
-    let kept = values(&corner.read_at_least("narrow", 31).await);
-    let dead = values(&corner.read_at_least("dead", 10).await);
+    let kept = done_by(&app_running, corner.read_at_least("narrow", 31)).await;
+    let dead = done_by(&app_running, corner.read_at_least("dead", 10)).await;
+    let (kept, dead) = (values(&kept), values(&dead));
     stop(app_running).await;
     let of = |keyless| {
         let records = mixed
