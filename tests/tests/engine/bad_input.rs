@@ -80,6 +80,8 @@ async fn write_values(corner: &Corner, values: &[Option<&str>]) {
 }
 
 async fn raw(corner: &Corner, topic: &str) -> Vec<RawRecord> {
+    // Up to its end: markers trail the end of their transaction.
+    corner.read(topic).await;
     let partition = TopicPartition::new(corner.topic(topic), 0);
     read_partition(&corner.cluster, &partition, IsolationLevel::ReadCommitted).await
 }
