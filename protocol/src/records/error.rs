@@ -14,6 +14,18 @@ use super::compression::{Compression, DecompressError};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecordError {
+    /// There are bytes, but they end within the first batch.
+    #[error("the batch is cut off after {bytes} bytes")]
+    CutOff {
+        /// How many bytes there are.
+        bytes: usize,
+    },
+    /// A batch holds nothing of what was asked for: following it, reading would stand still.
+    #[error("the batch at offset {base_offset} ends before the offset that was asked for")]
+    Behind {
+        /// The first offset of the batch.
+        base_offset: Offset,
+    },
     /// The length field is smaller than the smallest batch of that format.
     #[error("the batch at offset {base_offset} claims {length} bytes; the least is {length_min}")]
     BatchTooShort {
