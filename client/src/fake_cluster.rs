@@ -10,7 +10,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{BufMut, Bytes, BytesMut};
 use thalweg_protocol::messages::{
     ApiVersion, ApiVersionsRequest, ApiVersionsResponse, Coordinator, FinalizedFeatureKey,
     FindCoordinatorRequest, FindCoordinatorResponse, MetadataRequest, MetadataResponse,
@@ -45,11 +45,11 @@ pub(crate) struct Received<R> {
 pub(crate) enum Reply<R: Request> {
     Answer(R::Response),
     /// Answers later; requests behind it on the same connection wait.
-    #[allow(
-        dead_code,
-        reason = "what a fake broker can do, whichever tests there are"
-    )]
     AnswerAfter(Duration, R::Response),
+    /// Answers with bytes that are no response, but for the header.
+    Garbage(Bytes),
+    /// Closes the connection in the middle of an answer.
+    Cut,
     /// Closes the connection instead of answering.
     Disconnect,
     /// Never answers, nor anything behind it on the same connection.
@@ -61,6 +61,7 @@ pub(crate) enum Reply<R: Request> {
 /// A reply, encoded.
 enum RawReply {
     Bytes(Duration, Bytes),
+    Cut,
     Disconnect,
     Hang,
 }
@@ -69,6 +70,7 @@ type Handler = Box<dyn FnMut(BrokerId, i16, i32, &mut Decoder) -> Option<RawRepl
 
 pub(crate) struct State {
     pub(crate) cluster_id: String,
+    pub(crate) controller: BrokerId,
     pub(crate) brokers: BTreeMap<BrokerId, FakeBroker>,
     pub(crate) topics: BTreeMap<String, FakeTopic>,
     /// Who coordinates what, by name; broker 0 if not given.
@@ -113,6 +115,7 @@ impl FakeCluster {
         FakeCluster {
             state: Arc::new(Mutex::new(State {
                 cluster_id: "fake".into(),
+                controller: BrokerId(0),
                 brokers: brokers.collect(),
                 topics: BTreeMap::new(),
                 coordinators: BTreeMap::new(),
@@ -179,6 +182,14 @@ impl FakeCluster {
                 Reply::AnswerAfter(pause, response) => {
                     Some(RawReply::Bytes(pause, encode(&response)))
                 }
+                Reply::Garbage(bytes) => {
+                    let mut frame = BytesMut::new();
+                    frame.put_u32(4 + bytes.len() as u32);
+                    frame.put_i32(correlation_id);
+                    frame.put(bytes);
+                    Some(RawReply::Bytes(Duration::ZERO, frame.freeze()))
+                }
+                Reply::Cut => Some(RawReply::Cut),
                 Reply::Disconnect => Some(RawReply::Disconnect),
                 Reply::Hang => Some(RawReply::Hang),
                 Reply::Default => None,
@@ -244,6 +255,10 @@ impl FakeCluster {
                     RawReply::Bytes(pause, bytes) => {
                         sleep(pause).await;
                         let _ = stream.write_all(&bytes).await;
+                    }
+                    RawReply::Cut => {
+                        let _ = stream.write_all(&[0, 0, 1, 0, 0, 0]).await;
+                        return;
                     }
                     RawReply::Disconnect => return,
                     RawReply::Hang => std::future::pending().await,
@@ -340,7 +355,7 @@ impl FakeCluster {
         };
         let response = MetadataResponse {
             cluster_id: Some(state.cluster_id.as_str().into()),
-            controller_id: BrokerId(0),
+            controller_id: state.controller,
             brokers: state
                 .brokers
                 .iter()

@@ -50,3 +50,40 @@ impl fmt::Debug for TokioSpawner {
             .finish()
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    //! A spawner whose tasks can be made to die, as a crash or the end of a runtime does.
+
+    use std::sync::{Arc, Mutex};
+
+    use tokio::task::AbortHandle;
+
+    use super::*;
+    use crate::config::ClientConfig;
+
+    /// Runs tasks until it is killed.
+    #[derive(Clone, Default)]
+    pub(crate) struct Mortal(Arc<Mutex<Vec<AbortHandle>>>);
+
+    impl Mortal {
+        /// A spawner, and the configuration with it.
+        pub(crate) fn new(config: ClientConfig) -> (Mortal, ClientConfig) {
+            let mortal = Mortal::default();
+            (mortal.clone(), config.spawner(mortal))
+        }
+
+        /// Drops every task.
+        pub(crate) fn kill(&self) {
+            let tasks = self.0.lock().expect("no panic");
+            tasks.iter().for_each(AbortHandle::abort);
+        }
+    }
+
+    impl Spawner for Mortal {
+        fn spawn(&self, _: &'static str, future: BoxFuture<'static, ()>) {
+            let task = tokio::spawn(future).abort_handle();
+            self.0.lock().expect("no panic").push(task);
+        }
+    }
+}

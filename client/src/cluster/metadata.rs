@@ -137,7 +137,7 @@ impl MetadataSnapshot {
     }
 
     /// Why nothing is known about a topic that was asked for.
-    pub(super) fn refusal(&self, topic: &str) -> Option<ErrorCode> {
+    pub(crate) fn refusal(&self, topic: &str) -> Option<ErrorCode> {
         self.refusals.get(topic).copied()
     }
 

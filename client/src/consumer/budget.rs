@@ -62,10 +62,19 @@ impl Charge {
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
+
+    /// Returns the bytes without telling anybody, where nothing has changed by that.
+    pub(super) fn undo(mut self) {
+        self.budget.charged.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.bytes = 0;
+    }
 }
 
 impl Drop for Charge {
     fn drop(&mut self) {
+        if self.bytes == 0 {
+            return;
+        }
         self.budget.charged.fetch_sub(self.bytes, Ordering::Relaxed);
         self.budget.freed.notify_waiters();
     }

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use super::budget::Budget;
 use super::commit::CommitQueue;
 use super::core::{Core, CoreSettings};
-use super::shared::{Group, Shared, WallClock};
+use super::shared::{ClosesAtEnd, Group, Shared, WallClock};
 use super::start::{OffsetReset, StartAt};
 use super::{Consumer, commit, pilot};
 use crate::cluster::Cluster;
@@ -232,6 +232,7 @@ impl ConsumerBuilder {
                 partition_bytes_max: self.max_partition_fetch_bytes,
                 fetch_max_wait: self.fetch_max_wait,
                 near_replica_max_age: self.cluster.config().metadata_max_age,
+                unknown_topic_timeout: self.cluster.config().unknown_topic_timeout,
             },
             budget,
         );
@@ -267,7 +268,12 @@ impl ConsumerBuilder {
             );
             let sink: Arc<dyn GroupSink> = Arc::<Shared>::clone(&shared);
             let driver = drive(membership, cluster.scoped(), settings, handle, sink);
-            cluster.spawn("thalweg group member", Box::pin(driver));
+            let guard = ClosesAtEnd(Arc::clone(&shared));
+            let member = async move {
+                let _guard = guard;
+                driver.await;
+            };
+            cluster.spawn("thalweg group member", Box::pin(member));
         }
         Ok(Consumer::new(shared))
     }

@@ -58,6 +58,14 @@ pub enum OffsetCommitError {
         /// What the coordinator said.
         error: CallError,
     },
+    /// Offsets of the group cannot be committed at all: this client may not, or the coordinator is
+    /// too old. Nothing was committed.
+    Failed {
+        /// The group.
+        group_id: Arc<str>,
+        /// Why not.
+        error: CallError,
+    },
     /// The coordinator could not be reached or did not answer, and trying again did not help. The
     /// offsets may have been committed all the same; committing them again does no harm.
     Unanswered {
@@ -75,7 +83,9 @@ impl OffsetCommitError {
             OffsetCommitError::NotOwned { .. } | OffsetCommitError::NotMember { .. } => {
                 Disposition::Rejoin
             }
-            OffsetCommitError::Refused { error, .. } => error.disposition(),
+            OffsetCommitError::Refused { error, .. } | OffsetCommitError::Failed { error, .. } => {
+                error.disposition()
+            }
             OffsetCommitError::Unanswered { .. } => Disposition::Retry,
             OffsetCommitError::NoGroup | OffsetCommitError::Closed => Disposition::Fatal,
         }
@@ -108,6 +118,9 @@ impl fmt::Display for OffsetCommitError {
             } => {
                 write!(f, "cannot commit the offset of {topic_partition}: {error}")
             }
+            OffsetCommitError::Failed { group_id, error } => {
+                write!(f, "cannot commit offsets of group '{group_id}': {error}")
+            }
             OffsetCommitError::Unanswered { error } => {
                 write!(
                     f,
@@ -122,9 +135,9 @@ impl fmt::Display for OffsetCommitError {
 impl std::error::Error for OffsetCommitError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            OffsetCommitError::Refused { error, .. } | OffsetCommitError::Unanswered { error } => {
-                Some(error)
-            }
+            OffsetCommitError::Refused { error, .. }
+            | OffsetCommitError::Failed { error, .. }
+            | OffsetCommitError::Unanswered { error } => Some(error),
             _ => None,
         }
     }
@@ -136,28 +149,46 @@ pub(super) type Offsets = BTreeMap<TopicPartition, OffsetAndMetadata>;
 /// Commits that wait for their turn.
 #[derive(Default)]
 pub(super) struct CommitQueue {
-    jobs: Mutex<VecDeque<Job>>,
+    jobs: Mutex<Jobs>,
     /// Tells the task that there is one.
     added: Notify,
     /// Tells whoever waits for room that there is some.
     taken: Notify,
 }
 
+#[derive(Default)]
+struct Jobs {
+    waiting: VecDeque<Job>,
+    /// Nobody makes commits any more.
+    ended: bool,
+}
+
 struct Job {
     offsets: Offsets,
+    /// The assignments of the partitions when the commit was asked for, in their order.
+    assignments: Vec<Option<u64>>,
     done: oneshot::Sender<Result<(), OffsetCommitError>>,
 }
 
 impl CommitQueue {
-    fn jobs(&self) -> MutexGuard<'_, VecDeque<Job>> {
+    fn jobs(&self) -> MutexGuard<'_, Jobs> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Asks for a commit, and waits for it. It is made even if this future is dropped after its
-    /// first poll, unless very many wait already.
-    pub(super) async fn commit(&self, offsets: Offsets) -> Result<(), OffsetCommitError> {
+    /// first poll, unless very many wait already. `assignments` has the numbers of the partitions'
+    /// assignments, in their order.
+    pub(super) async fn commit(
+        &self,
+        offsets: Offsets,
+        assignments: Vec<Option<u64>>,
+    ) -> Result<(), OffsetCommitError> {
         let (done, outcome) = oneshot::channel();
-        let mut job = Some(Job { offsets, done });
+        let mut job = Some(Job {
+            offsets,
+            assignments,
+            done,
+        });
         while job.is_some() {
             let taken = self.taken.notified();
             if self.try_push(&mut job) {
@@ -169,35 +200,51 @@ impl CommitQueue {
         outcome.await.unwrap_or(Err(OffsetCommitError::Closed))
     }
 
-    /// Takes the job unless too many wait.
+    /// Takes the job unless too many wait. Where nobody is left to make it, it is dropped.
     fn try_push(&self, job: &mut Option<Job>) -> bool {
         let mut jobs = self.jobs();
-        if jobs.len() >= WAITING_MAX {
+        if jobs.ended {
+            *job = None;
+            return true;
+        }
+        if jobs.waiting.len() >= WAITING_MAX {
             return false;
         }
-        jobs.extend(job.take());
+        jobs.waiting.extend(job.take());
         true
+    }
+
+    /// Refuses the jobs that wait, and all to come.
+    fn end(&self) {
+        let mut jobs = self.jobs();
+        jobs.ended = true;
+        let waiting = std::mem::take(&mut jobs.waiting);
+        drop(jobs);
+        drop(waiting);
+        self.taken.notify_waiters();
     }
 
     /// Returns when every commit asked for so far has been made, or has failed.
     pub(super) async fn settled(&self) {
         // An empty one behind them.
-        let _ = self.commit(Offsets::new()).await;
+        let _ = self.commit(Offsets::new(), Vec::new()).await;
     }
 
     fn next(&self) -> Option<Job> {
-        let job = self.jobs().pop_front();
+        let job = self.jobs().waiting.pop_front();
         self.taken.notify_waiters();
         job
     }
 }
 
-/// Makes commits until the consumer is closed and none is left.
+/// Makes commits until the consumer is closed and none is left. Then the member may leave its group:
+/// before, the coordinator would refuse what is still to be committed.
 pub(super) async fn run(shared: Arc<Shared>) {
     let Some(group) = &shared.group else { return };
+    let _guard = EndsQueue(group);
     loop {
         while let Some(job) = group.commits.next() {
-            let outcome = commit(&shared, group, job.offsets).await;
+            let outcome = commit(&shared, group, &job).await;
             // Nobody may be waiting any more.
             let _ = job.done.send(outcome);
         }
@@ -208,12 +255,23 @@ pub(super) async fn run(shared: Arc<Shared>) {
     }
 }
 
+/// Ends a queue with the task that serves it, and then the membership.
+struct EndsQueue<'g>(&'g Group);
+
+impl Drop for EndsQueue<'_> {
+    fn drop(&mut self) {
+        self.0.commits.end();
+        self.0.handle.close(true);
+    }
+}
+
 /// Tells [`run`] to look whether the consumer is closed.
 pub(super) fn wake(queue: &CommitQueue) {
     queue.added.notify_one();
 }
 
-async fn commit(shared: &Shared, group: &Group, offsets: Offsets) -> Result<(), OffsetCommitError> {
+async fn commit(shared: &Shared, group: &Group, job: &Job) -> Result<(), OffsetCommitError> {
+    let offsets = &job.offsets;
     if offsets.is_empty() {
         return Ok(());
     }
@@ -225,7 +283,13 @@ async fn commit(shared: &Shared, group: &Group, offsets: Offsets) -> Result<(), 
         let metadata = group.handle.metadata();
         if !metadata.member_id.is_empty() {
             let core = shared.core();
-            if let Some(foreign) = offsets.keys().find(|name| core.progress(name).is_none()) {
+            // One that was lost and won back may have been read on by somebody else in between:
+            // what was to be committed of it before would turn it back.
+            let mut asked = offsets.keys().zip(&job.assignments);
+            let foreign = asked.find(|(name, number)| {
+                number.is_none() || core.assignment_number(name) != **number
+            });
+            if let Some((foreign, _)) = foreign {
                 let topic_partition = foreign.clone();
                 return Err(OffsetCommitError::NotOwned {
                     group_id: metadata.group_id,
@@ -234,14 +298,20 @@ async fn commit(shared: &Shared, group: &Group, offsets: Offsets) -> Result<(), 
             }
         }
         let to = Target::GroupCoordinator(&metadata.group_id);
-        let attempt = attempt(cluster, to, &metadata, &offsets);
+        let attempt = attempt(cluster, to, &metadata, offsets);
         let error = match tokio::time::timeout_at(retry.deadline(), attempt).await {
-            Ok(Ok(response)) => match judge(&metadata, &response)? {
+            Ok(Ok(response)) => match judge(&metadata, offsets, &response)? {
                 None => return Ok(()),
                 Some(error) => error,
             },
             Ok(Err(error)) if error.disposition() == Disposition::Retry => error,
-            Ok(Err(error)) => return Err(OffsetCommitError::Unanswered { error }),
+            Ok(Err(error)) if error.outcome_unknown() => {
+                return Err(OffsetCommitError::Unanswered { error });
+            }
+            Ok(Err(error)) => {
+                let group_id = metadata.group_id;
+                return Err(OffsetCommitError::Failed { group_id, error });
+            }
             Err(_) => CallError::TooSlow {
                 api: ApiKey::OffsetCommit,
             },
@@ -296,9 +366,17 @@ async fn attempt(
 /// may help.
 fn judge(
     metadata: &GroupMetadata,
+    offsets: &Offsets,
     response: &OffsetCommitResponse,
 ) -> Result<Option<CallError>, OffsetCommitError> {
     let mut passing = None;
+    let answered = response.topics.iter().map(|topic| topic.partitions.len());
+    if answered.sum::<usize>() < offsets.len() {
+        let api = ApiKey::OffsetCommit;
+        return Err(OffsetCommitError::Unanswered {
+            error: CallError::NotMentioned { api },
+        });
+    }
     for topic in &response.topics {
         for partition in &topic.partitions {
             let code = partition.error_code;
@@ -307,21 +385,31 @@ fn judge(
                 |subject: String| CallError::refused(ApiKey::OffsetCommit, subject, code, None);
             match code {
                 ErrorCode::NONE => {}
-                ErrorCode::UNKNOWN_MEMBER_ID
-                | ErrorCode::ILLEGAL_GENERATION
-                | ErrorCode::FENCED_INSTANCE_ID => {
+                ErrorCode::UNKNOWN_MEMBER_ID | ErrorCode::FENCED_INSTANCE_ID => {
                     return Err(OffsetCommitError::NotMember {
                         group_id: group_id(),
                         code,
                     });
                 }
-                // The group is between two generations; what stays this member's can be committed
-                // in the next one.
-                ErrorCode::REBALANCE_IN_PROGRESS => {
+                ErrorCode::ILLEGAL_GENERATION if metadata.member_id.is_empty() => {
+                    return Err(OffsetCommitError::NotMember {
+                        group_id: group_id(),
+                        code,
+                    });
+                }
+                // The group is between two generations, or this member has not heard yet of the
+                // next one. What stays this member's can be committed in that; what does not is
+                // lost by the next heartbeat at the latest.
+                ErrorCode::REBALANCE_IN_PROGRESS | ErrorCode::ILLEGAL_GENERATION => {
                     passing = Some(error(format!("group '{}'", metadata.group_id)));
                 }
                 code if Disposition::of(code) == Disposition::Retry => {
                     passing = Some(error(format!("group '{}'", metadata.group_id)));
+                }
+                ErrorCode::GROUP_AUTHORIZATION_FAILED => {
+                    let group_id = group_id();
+                    let error = error(format!("group '{group_id}'"));
+                    return Err(OffsetCommitError::Failed { group_id, error });
                 }
                 _ => {
                     let topic_partition = TopicPartition::new(

@@ -47,6 +47,8 @@ pub(super) struct FetchSession {
     remembered: BTreeMap<TopicPartition, FetchSpec>,
     /// Whether topics were named by id.
     by_id: bool,
+    /// How many full requests there were: they begin with another partition each time.
+    full_requests: usize,
 }
 
 impl FetchSession {
@@ -79,10 +81,19 @@ impl FetchSession {
             }
         }
         request.forgotten_topics_data = forgotten_topics(&forgotten);
-        let news = wanted.iter().filter(|(partition, spec)| {
-            !incremental || self.remembered.get(partition) != Some(spec)
-        });
-        request.topics = fetch_topics(news);
+        request.topics = if incremental {
+            let remembered = &self.remembered;
+            fetch_topics(
+                wanted
+                    .iter()
+                    .filter(|(name, spec)| remembered.get(name) != Some(spec)),
+            )
+        } else {
+            // The broker fills its answer in this order; in a session it takes turns by itself.
+            let first = self.full_requests % wanted.len().max(1);
+            self.full_requests = self.full_requests.wrapping_add(1);
+            fetch_topics(wanted.iter().skip(first).chain(wanted.iter().take(first)))
+        };
         self.remembered = wanted;
     }
 
@@ -112,6 +123,11 @@ impl FetchSession {
             self.epoch = self.epoch.checked_add(1).unwrap_or(1);
         }
         true
+    }
+
+    /// Whether the last request was a full one, or the next will be.
+    pub(super) fn is_full(&self) -> bool {
+        self.epoch == EPOCH_FULL
     }
 
     /// The next request is a full one, and ends the session the broker may still have.

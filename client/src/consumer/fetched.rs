@@ -218,7 +218,8 @@ pub(super) struct Scan {
     pub(super) fault: Option<RecordError>,
 }
 
-/// Reads the headers of what was fetched from `start` on.
+/// Reads the headers of what was fetched from `start` on, which is not nothing. What does not lead
+/// beyond `start` is a fault.
 pub(super) fn scan(records: &[u8], start: Offset, aborted: &AbortedTransactions) -> Scan {
     let mut scan = Scan {
         next_offset: start,
@@ -228,10 +229,12 @@ pub(super) fn scan(records: &[u8], start: Offset, aborted: &AbortedTransactions)
     };
     let mut filter = aborted.filter();
     let mut batches = RecordBatches::new(records);
+    let mut first = None;
     while let Some(batch) = batches.next() {
         let judged = batch.and_then(|batch| filter.hides(&batch).map(|_| batch));
         match judged {
             Ok(batch) => {
+                first.get_or_insert(batch.base_offset());
                 scan.bytes = batches.consumed_bytes();
                 if batch.next_offset() > scan.next_offset {
                     scan.next_offset = batch.next_offset();
@@ -243,6 +246,14 @@ pub(super) fn scan(records: &[u8], start: Offset, aborted: &AbortedTransactions)
                 break;
             }
         }
+    }
+    if scan.next_offset == start && scan.fault.is_none() {
+        // Asked again, the broker would send the same bytes again, for ever.
+        let bytes = records.len();
+        scan.fault = Some(match first {
+            Some(base_offset) => RecordError::Behind { base_offset },
+            None => RecordError::CutOff { bytes },
+        });
     }
     scan
 }

@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use thalweg_protocol::messages::{FetchRequest, FetchResponse};
-use thalweg_protocol::{BrokerId, StrBytes};
+use thalweg_protocol::{ApiKey, BrokerId, ErrorCode, StrBytes};
 use tokio::time::{Instant, sleep_until};
 
 use super::budget::Charge;
@@ -171,6 +171,7 @@ impl Fetcher {
             let Some(connection) = connection else {
                 // Nothing is under way yet; another lane may be faster.
                 self.shared.core().fetch_again(&plan.members);
+                plan.reserved.undo();
                 lane.connect(self.broker);
                 break;
             };
@@ -193,20 +194,37 @@ impl Fetcher {
                     lane.connection = Some(connection);
                 }
             }
-            Ended::Connected(Err(error)) => self.fail(&[], &error, now),
+            Ended::Connected(Err(error)) => {
+                let metadata = self.shared.cluster.metadata();
+                self.shared
+                    .core()
+                    .handle_unreachable(self.broker, &error, &metadata, now);
+                self.fail(&[], &error, now);
+            }
             Ended::Fetched(members, Ok(response)) => {
                 self.flights.end(index);
-                self.failures = 0;
-                let session = self.lanes.get_mut(index).map(|lane| &mut lane.session);
-                if session.is_some_and(|session| session.answered(&response)) {
+                let Some(lane) = self.lanes.get_mut(index) else {
+                    return;
+                };
+                let was_full = lane.session.is_full();
+                if lane.session.answered(&response) {
+                    self.failures = 0;
                     self.take(members, response, now);
-                } else {
-                    tracing::debug!(
-                        broker = self.broker.0,
-                        code = response.error_code.name(),
-                        "fetch session ended"
-                    );
+                    return;
+                }
+                let code = response.error_code;
+                tracing::debug!(
+                    broker = self.broker.0,
+                    code = code.name(),
+                    "fetch session ended"
+                );
+                if ends_session(code) && !was_full {
                     self.shared.core().fetch_again(&members);
+                } else {
+                    // Asked at once, it would say the same.
+                    let subject = format!("broker {}", self.broker.0);
+                    let error = CallError::refused(ApiKey::Fetch, subject, code, None);
+                    self.fail(&members, &error, now);
                 }
             }
             Ended::Fetched(members, Err(error)) => {
@@ -234,8 +252,11 @@ impl Fetcher {
         if outcome.refresh_metadata {
             cluster.request_metadata_refresh();
         }
-        if outcome.asks {
+        if outcome.asks || outcome.moved {
             self.shared.wake_pilot();
+        }
+        if outcome.moved {
+            self.shared.wake_fetchers();
         }
     }
 
@@ -248,7 +269,12 @@ impl Fetcher {
         }
         let retry_at = now + pause;
         self.retry_at = Some(retry_at);
-        self.shared.core().handle_failed_fetch(members, retry_at);
+        self.shared
+            .core()
+            .handle_failed_fetch(members, error, retry_at);
+        self.shared.wake_application();
+        // What came from a near replica goes back to its leader.
+        self.shared.wake_pilot();
         self.shared
             .cluster
             .reroute(error, Target::Broker(self.broker));
@@ -308,6 +334,16 @@ impl Lane {
             }
         }
     }
+}
+
+/// Whether the broker only says that it does not go on with a session, which a new one cures.
+fn ends_session(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::FETCH_SESSION_ID_NOT_FOUND
+            | ErrorCode::INVALID_FETCH_SESSION_EPOCH
+            | ErrorCode::FETCH_SESSION_TOPIC_ID_ERROR
+    )
 }
 
 /// Waits for something to end in one of the lanes; for ever if nothing is under way. Cancel-safe.

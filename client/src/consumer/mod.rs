@@ -31,6 +31,8 @@ mod lookup;
 mod pilot;
 mod shared;
 mod start;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -42,7 +44,7 @@ use tokio::time::Instant;
 
 use self::core::Delivery;
 use self::event::RebalanceEvent;
-use self::shared::{Group, Shared};
+use self::shared::Shared;
 use crate::admin::Admin;
 use crate::cluster::Cluster;
 use crate::error::CallError;
@@ -184,7 +186,7 @@ impl Consumer {
         if let Some(group) = &self.shared.group {
             group.handle.application_passes(Instant::now());
         }
-        let delivery = self.shared.core().poll_delivery()?;
+        let delivery = self.shared.poll_delivery()?;
         if let Delivery::Records(records) = &delivery {
             self.undisturbed_bytes += records.charged_bytes().max(YIELD_BYTES_MIN);
         }
@@ -356,7 +358,9 @@ impl Consumer {
         let Some(group) = &self.shared.group else {
             return Err(OffsetCommitError::NoGroup);
         };
-        group.commits.commit(offsets.into_iter().collect()).await
+        let offsets: commit::Offsets = offsets.into_iter().collect();
+        let assignments = self.shared.core().assignment_numbers(offsets.keys());
+        group.commits.commit(offsets, assignments).await
     }
 
     /// Commits that all records up to the end of `fetched` are processed.
@@ -415,14 +419,11 @@ impl Consumer {
 
 impl Drop for Consumer {
     fn drop(&mut self) {
-        if let Some(Group {
-            handle, commits, ..
-        }) = &self.shared.group
-        {
-            handle.close(true);
-            commit::wake(commits);
-        }
         self.shared.close();
+        if let Some(group) = &self.shared.group {
+            // Makes the commits that wait, and then has the member leave.
+            commit::wake(&group.commits);
+        }
     }
 }
 

@@ -14,7 +14,8 @@ use tokio::time::{Instant, sleep_until};
 use super::core::{Answer, Asked, Question};
 use super::fetcher;
 use super::lookup::{look_up_committed, look_up_epochs, look_up_offsets};
-use super::shared::Shared;
+use super::shared::{ClosesAtEnd, Shared};
+use crate::cluster::MetadataSnapshot;
 use crate::error::CallError;
 
 /// How often to look again for a leader that is not known.
@@ -30,6 +31,7 @@ enum Outcome {
 }
 
 pub(super) async fn run(shared: Arc<Shared>) {
+    let _guard = ClosesAtEnd(Arc::clone(&shared));
     let mut metadata_changes = shared.cluster.metadata_changes();
     let mut under_way = UnderWay::default();
     let mut searched: BTreeSet<Arc<str>> = BTreeSet::new();
@@ -38,23 +40,21 @@ pub(super) async fn run(shared: Arc<Shared>) {
         let work = shared.pilot_work().notified();
         let now = Instant::now();
         let metadata = shared.cluster.metadata();
-        let (asked, brokers, lost, mut wake) = {
-            let mut core = shared.core();
-            let (asked, wake) = core.poll_questions(now);
-            (
-                asked,
-                core.brokers(&metadata, now),
-                core.lost_topics(&metadata),
-                wake,
-            )
-        };
+        let Work {
+            asked,
+            brokers,
+            lost,
+            mut leaderless,
+            mut wake,
+            returns,
+        } = look(&shared, &metadata, now);
         for broker in brokers {
             if shared.fetchers().insert(broker) {
                 let fetcher = fetcher::run(Arc::clone(&shared), broker);
                 shared.cluster.spawn("thalweg fetch", Box::pin(fetcher));
             }
         }
-        let leaderless = put(&shared, asked, &mut searched, &mut under_way);
+        leaderless |= put(&shared, asked, &mut searched, &mut under_way);
         for topic in lost {
             if searched.insert(Arc::clone(&topic)) {
                 under_way.push(find_topic(Arc::clone(&shared), topic, Vec::new()));
@@ -65,6 +65,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
             let again = now + LEADERLESS_INTERVAL;
             wake = Some(wake.map_or(again, |wake| wake.min(again)));
         }
+        wake = wake.into_iter().chain(returns).min();
         tokio::select! {
             biased;
             () = work => {}
@@ -81,9 +82,44 @@ pub(super) async fn run(shared: Arc<Shared>) {
                 }
                 shared.wake_fetchers();
             }
-            () = sleep_or_never(wake) => {}
+            () = sleep_or_never(wake) => {
+                if returns.is_some_and(|returns| returns <= Instant::now()) {
+                    shared.wake_fetchers();
+                }
+            }
         }
     }
+}
+
+/// What there is to do.
+struct Work {
+    asked: Vec<Asked>,
+    brokers: Vec<BrokerId>,
+    lost: Vec<Arc<str>>,
+    leaderless: bool,
+    /// When to look again.
+    wake: Option<Instant>,
+    /// When a partition returns from a near replica to its leader.
+    returns: Option<Instant>,
+}
+
+fn look(shared: &Shared, metadata: &MetadataSnapshot, now: Instant) -> Work {
+    let mut core = shared.core();
+    let (asked, wake) = core.poll_questions(now);
+    let (leaderless, stopped) = core.poll_leaderless(metadata, now);
+    let work = Work {
+        asked,
+        brokers: core.brokers(metadata, now),
+        lost: core.lost_topics(metadata),
+        leaderless,
+        wake,
+        returns: core.first_return(now),
+    };
+    drop(core);
+    if stopped {
+        shared.wake_application();
+    }
+    work
 }
 
 async fn find_topic(shared: Arc<Shared>, topic: Arc<str>, asked: Vec<Asked>) -> Outcome {
@@ -161,8 +197,8 @@ fn take(shared: &Shared, answers: Answers) {
             Ok(answer) => core.handle_answer(&asked, answer),
             Err(error) => {
                 stale |= error.refreshes_metadata();
-                let retry_at = |failures| now + shared.cluster.backoff(failures);
-                core.handle_unanswered(&asked, &error, retry_at);
+                let pause = |failures| shared.cluster.backoff(failures);
+                core.handle_unanswered(&asked, &error, now, pause);
             }
         }
     }
@@ -180,7 +216,7 @@ fn take_found(shared: &Shared, topic: &str, asked: Vec<Asked>, found: Result<(),
         Ok(()) => asked.iter().for_each(|asked| core.ask_again(asked)),
         Err(error) => {
             for asked in &asked {
-                core.handle_unanswered(asked, &error, |_| Instant::now());
+                core.handle_unanswered(asked, &error, Instant::now(), |_| Duration::ZERO);
             }
             core.handle_lost_topic(topic, &error);
         }

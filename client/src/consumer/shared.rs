@@ -110,11 +110,26 @@ impl Shared {
         self.fetchers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The next thing for the application, if there is one.
+    pub(super) fn poll_delivery(&self) -> Option<Delivery> {
+        let mut core = self.core();
+        let delivery = core.poll_delivery()?;
+        let possible = core.take_made_possible();
+        drop(core);
+        if possible.asking {
+            self.wake_pilot();
+        }
+        if possible.fetching {
+            self.wake_fetchers();
+        }
+        Some(delivery)
+    }
+
     pub(super) async fn delivery(&self) -> Delivery {
         loop {
             // One application waits at a time, so a permit left by an earlier wake costs one more
             // look and loses nothing.
-            if let Some(delivery) = self.core().poll_delivery() {
+            if let Some(delivery) = self.poll_delivery() {
                 return delivery;
             }
             if self.is_closed() {
@@ -131,6 +146,9 @@ impl Shared {
     /// Ends the background tasks.
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::Release);
+        // Dropped with the lock released: a revocation among them is released by that.
+        let notices = self.core().take_notices();
+        drop(notices);
         self.wake_workers();
         self.wake_application();
     }
@@ -139,8 +157,15 @@ impl Shared {
         let mut core = self.core();
         // In one step, so that no record comes between a change and the word of it.
         let notice = change(&mut core);
-        core.notify(notice);
-        drop(core);
+        let nobody_is_there = self.is_closed();
+        if !nobody_is_there {
+            core.notify(notice);
+            drop(core);
+        } else {
+            // The group must not wait for an application that is gone.
+            drop(core);
+            drop(notice);
+        }
         self.wake_application();
         self.wake_workers();
     }
@@ -191,5 +216,15 @@ impl GroupSink for Shared {
     fn missing(&self, topic: &Arc<str>, error: CallError) {
         let topic = Arc::clone(topic);
         self.rebalance(|_| Delivery::Error(ConsumeError::Subscription { topic, error }));
+    }
+}
+
+/// Closes a consumer when a task it cannot do without ends, however that comes: its runtime is gone,
+/// or user code in it panicked. Whoever waits for records would wait for ever.
+pub(super) struct ClosesAtEnd(pub(super) Arc<Shared>);
+
+impl Drop for ClosesAtEnd {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }

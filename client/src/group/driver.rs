@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thalweg_protocol::messages::{LeaveGroupRequest, LeaveGroupResponse};
-use thalweg_protocol::{ErrorCode, StrBytes};
+use thalweg_protocol::{ApiKey, ErrorCode, StrBytes};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::assignor::TopicToAssign;
 use super::handle::GroupHandle;
 use super::membership::{Change, Membership, Reply, Request, Step};
 use crate::cluster::{Cluster, MetadataSnapshot, Purpose, Target};
-use crate::error::CallError;
+use crate::error::{CallError, Disposition};
 use crate::topic_partition::TopicPartition;
 
 /// From this version on LeaveGroup names members in a list.
@@ -63,6 +63,7 @@ pub(crate) async fn drive(
     handle: Arc<GroupHandle>,
     sink: Arc<dyn GroupSink>,
 ) {
+    let _guard = Ends(&handle);
     let mut metadata_changes = cluster.metadata_changes();
     let mut under_way: Option<Pending> = None;
     let mut subscription = MissingTopics::default();
@@ -132,7 +133,15 @@ pub(crate) async fn drive(
             () = sleep_or_never(wake) => {}
         }
     }
-    handle.end();
+}
+
+/// Says that a membership has ended, also when its task is dropped or a user's assignor panics.
+struct Ends<'h>(&'h GroupHandle);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.end();
+    }
 }
 
 async fn running(under_way: &mut Option<Pending>) -> Outcome {
@@ -182,20 +191,31 @@ impl MissingTopics {
             return None;
         }
         let waited = now.duration_since(since);
-        if waited >= settings.unknown_topic_timeout {
-            let news = missing
-                .iter()
-                .filter(|topic| !self.reported.contains(topic));
-            for topic in news {
-                let error = CallError::UnknownTopic {
-                    topic: Arc::clone(topic),
-                    waited,
-                };
-                sink.missing(topic, error);
+        self.reported.retain(|topic| missing.contains(topic));
+        for topic in missing {
+            let error = why_missing(metadata, &topic, waited);
+            // Waiting helps against what is not there yet, not against what is denied.
+            let is_final = !matches!(error, CallError::UnknownTopic { .. })
+                && error.disposition() == Disposition::Fatal;
+            let is_due = is_final || waited >= settings.unknown_topic_timeout;
+            if is_due && !self.reported.contains(&topic) {
+                sink.missing(&topic, error);
+                self.reported.push(topic);
             }
-            self.reported = missing;
         }
         Some(now + MISSING_TOPICS_INTERVAL)
+    }
+}
+
+fn why_missing(metadata: &MetadataSnapshot, topic: &Arc<str>, waited: Duration) -> CallError {
+    match metadata.refusal(topic) {
+        Some(code) if code != ErrorCode::UNKNOWN_TOPIC_OR_PARTITION => {
+            CallError::refused(ApiKey::Metadata, format!("topic '{topic}'"), code, None)
+        }
+        _ => CallError::UnknownTopic {
+            topic: Arc::clone(topic),
+            waited,
+        },
     }
 }
 
@@ -217,7 +237,7 @@ fn send(
             Request::Leave(request) => {
                 let left = timeout(LEAVE_TIMEOUT, leave(&cluster, to, request)).await;
                 let too_slow = CallError::TooSlow {
-                    api: thalweg_protocol::ApiKey::LeaveGroup,
+                    api: ApiKey::LeaveGroup,
                 };
                 return Outcome::Replied(Reply::Leave(left.unwrap_or(Err(too_slow))));
             }

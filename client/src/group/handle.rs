@@ -2,11 +2,15 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::metadata::GroupMetadata;
+
+/// After how long an application that was away is welcomed back.
+const ABSENCE: Duration = Duration::from_secs(1);
 
 /// The consumer's end of a membership: wishes go in, who the member is comes out.
 #[derive(Debug)]
@@ -112,7 +116,18 @@ impl GroupHandle {
 
     /// The application takes records that are there already.
     pub(crate) fn application_passes(&self, now: Instant) {
-        self.lock().application = Application::BusySince(now);
+        let mut state = self.lock();
+        let before = std::mem::replace(&mut state.application, Application::BusySince(now));
+        drop(state);
+        // After a long absence the member may have left, and joins again for this.
+        let returns = match before {
+            Application::Unseen => true,
+            Application::Waiting => false,
+            Application::BusySince(since) => now.duration_since(since) >= ABSENCE,
+        };
+        if returns {
+            self.wake.notify_one();
+        }
     }
 
     /// Who this member is.

@@ -1,11 +1,14 @@
 //! Finding out where to read: which questions to ask, and what to make of the answers.
 
+use std::time::Duration;
+
 use thalweg_protocol::Offset;
 use tokio::time::Instant;
 
 use super::super::error::ConsumeError;
 use super::partition::{Partition, Question, Stage};
 use super::{Core, Ticket};
+use crate::cluster::MetadataSnapshot;
 use crate::error::{CallError, Disposition};
 use crate::topic_partition::TopicPartition;
 
@@ -132,33 +135,75 @@ impl Core {
         }
     }
 
-    /// A question could not be put, or was refused. It is asked again at `retry_at` if that helps.
+    /// A question could not be put, or was refused. It is asked again after a pause if that helps.
     pub(in super::super) fn handle_unanswered(
         &mut self,
         asked: &Asked,
         error: &CallError,
-        retry_at: impl FnOnce(u32) -> Instant,
+        now: Instant,
+        pause: impl FnOnce(u32) -> Duration,
     ) {
+        let patience = self.settings.unknown_topic_timeout;
         let Some(partition) = self.asking(asked) else {
             return;
         };
-        if error.disposition() == Disposition::Retry {
+        // A topic may have grown since the metadata was asked for.
+        let may_appear = matches!(error, CallError::UnknownPartition { .. })
+            && !partition.is_unknown_for(patience, now);
+        if may_appear || error.disposition() == Disposition::Retry {
             if let Stage::Asking {
                 asked, failures, ..
             } = &mut partition.stage
             {
                 *asked = false;
-                partition.retry_at = Some(retry_at(*failures));
+                partition.retry_at = Some(now + pause(*failures));
                 *failures += 1;
             }
             return;
         }
-        let topic_partition = partition.name.clone();
-        partition.stop(ConsumeError::Partition {
-            topic_partition,
-            error: error.clone(),
-        });
+        partition.stop_by(error);
         self.queue(asked.ticket.key);
+    }
+
+    /// Whether a partition that is to be fetched has no leader as far as is known, so that newer
+    /// metadata is needed; and whether one was stopped because its topic has not had it for too
+    /// long.
+    pub(in super::super) fn poll_leaderless(
+        &mut self,
+        metadata: &MetadataSnapshot,
+        now: Instant,
+    ) -> (bool, bool) {
+        let patience = self.settings.unknown_topic_timeout;
+        let mut any = false;
+        let mut stopped = Vec::new();
+        for &key in self.keys.values() {
+            let Some(partition) = self.partitions.get_mut(key).and_then(Option::as_mut) else {
+                continue;
+            };
+            // Where the whole topic is unknown, it is looked up.
+            let name = &partition.name;
+            if partition.leaving || metadata.topic(&name.topic).is_none() {
+                continue;
+            }
+            let leader = metadata.leader(&name.topic, name.partition);
+            let fetching = matches!(partition.stage, Stage::Fetching);
+            match leader {
+                Ok(_) => partition.unknown_since = None,
+                Err(error @ CallError::UnknownPartition { .. }) if fetching => {
+                    if partition.is_unknown_for(patience, now) {
+                        partition.stop_by(&error);
+                        stopped.push(key);
+                    } else {
+                        any = true;
+                    }
+                }
+                Err(_) => any |= fetching,
+            }
+        }
+        for &key in &stopped {
+            self.queue(key);
+        }
+        (any, !stopped.is_empty())
     }
 
     /// A partition being fetched cannot be found any more.
@@ -171,11 +216,7 @@ impl Core {
             .collect();
         for key in keys {
             if let Some(partition) = self.partitions.get_mut(key).and_then(Option::as_mut) {
-                let topic_partition = partition.name.clone();
-                partition.stop(ConsumeError::Partition {
-                    topic_partition,
-                    error: error.clone(),
-                });
+                partition.stop_by(error);
             }
             self.queue(key);
         }
@@ -185,5 +226,22 @@ impl Core {
         self.current(asked.ticket).filter(|partition| {
             matches!(&partition.stage, Stage::Asking { question, .. } if *question == asked.question)
         })
+    }
+}
+
+impl Partition {
+    /// Whether the metadata has not had it for that long.
+    fn is_unknown_for(&mut self, patience: Duration, now: Instant) -> bool {
+        let since = *self.unknown_since.get_or_insert(now);
+        now >= since + patience
+    }
+
+    /// Stops for a reason that concerns the partition as a whole.
+    pub(super) fn stop_by(&mut self, error: &CallError) {
+        let topic_partition = self.name.clone();
+        self.stop(ConsumeError::Partition {
+            topic_partition,
+            error: error.clone(),
+        });
     }
 }

@@ -51,6 +51,8 @@ const QUIET_BYTES_MAX: usize = 128 << 10;
 const PARTITION_BYTES_MIN: usize = 16 << 10;
 /// How much sooner than lane 0's a wait in another lane ends.
 const LANE_LEAD: Duration = Duration::from_millis(10);
+/// How often to try what may be a passing fault and may be damage.
+const ATTEMPTS_MAX: u32 = 3;
 /// A receive buffer is never smaller, however little it holds, in bytes.
 const RECEIVE_BUFFER_MIN: usize = 32 << 10;
 
@@ -114,6 +116,8 @@ pub(in super::super) struct FetchOutcome {
     pub(in super::super) leaders: Vec<(TopicPartition, Leader)>,
     /// Something is to be asked before a partition can be fetched on.
     pub(in super::super) asks: bool,
+    /// A partition is to be fetched from another broker from now on.
+    pub(in super::super) moved: bool,
 }
 
 /// A partition that may be fetched now.
@@ -140,6 +144,15 @@ impl Core {
         brokers.sort_unstable();
         brokers.dedup();
         brokers
+    }
+
+    /// When the first partition returns from a near replica to its leader, by time alone.
+    pub(in super::super) fn first_return(&self, now: Instant) -> Option<Instant> {
+        self.all()
+            .filter_map(|(_, partition)| partition.near_replica)
+            .map(|(_, until)| until)
+            .filter(|until| *until > now)
+            .min()
     }
 
     /// Topics with partitions to be fetched that the metadata does not know.
@@ -394,8 +407,13 @@ impl Core {
                 let Some(partition) = self.current(member.ticket) else {
                     continue;
                 };
+                // Stopped meanwhile: what comes now has no place behind the error.
+                if !matches!(partition.stage, Stage::Fetching) {
+                    continue;
+                }
                 // A fetch of this version from elsewhere cannot have come in between.
                 debug_assert_eq!(partition.fetch_offset, member.offset);
+                let source = partition.near_replica;
                 match answer.error_code {
                     ErrorCode::NONE => self.take_data(member, answer, with_records, from, now),
                     code => {
@@ -411,6 +429,7 @@ impl Core {
                 let ticket = member.ticket;
                 let partition = self.partition(ticket.key);
                 outcome.asks |= partition.is_some_and(|p| matches!(p.stage, Stage::Asking { .. }));
+                outcome.moved |= partition.is_some_and(|p| p.near_replica != source);
                 self.queue(ticket.key);
             }
         }
@@ -426,17 +445,44 @@ impl Core {
         }
     }
 
-    /// A fetch got no answer. Nothing of it is fetched again before `retry_at`.
+    /// A fetch got no answer. Nothing of it is fetched again before `retry_at`; where trying again
+    /// does not help, the partitions are stopped.
     pub(in super::super) fn handle_failed_fetch(
         &mut self,
         members: &[MemberOfFetch],
+        error: &CallError,
         retry_at: Instant,
     ) {
         for member in members {
-            if let Some(partition) = self.current(member.ticket) {
-                partition.in_flight = false;
-                partition.near_replica = None;
-                partition.retry_at = Some(retry_at);
+            let Some(partition) = self.current(member.ticket) else {
+                continue;
+            };
+            partition.in_flight = false;
+            partition.near_replica = None;
+            partition.retry_at = Some(retry_at);
+            partition.take_failure(error);
+            self.queue(member.ticket.key);
+        }
+    }
+
+    /// No connection to a broker came to be. Where trying again does not help, the partitions that
+    /// would be fetched from it are stopped.
+    pub(in super::super) fn handle_unreachable(
+        &mut self,
+        broker: BrokerId,
+        error: &CallError,
+        metadata: &MetadataSnapshot,
+        now: Instant,
+    ) {
+        let keys: Vec<usize> = self.keys.values().copied().collect();
+        for key in keys {
+            let Some(partition) = self.partitions.get_mut(key).and_then(Option::as_mut) else {
+                continue;
+            };
+            let source = partition.source(metadata, now);
+            if partition.may_fetch() && source.is_some_and(|source| source.broker == broker) {
+                partition.take_failure(error);
+                self.queue(key);
             }
         }
     }
@@ -569,14 +615,22 @@ impl Core {
                 | ErrorCode::INCONSISTENT_TOPIC_ID
                 | ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
         );
-        if unknown_topic || Disposition::of(code) == Disposition::Retry {
+        let tried = partition.refusals;
+        let gives_up = code == ErrorCode::CORRUPT_MESSAGE && tried + 1 >= ATTEMPTS_MAX;
+        if (unknown_topic || passes(code)) && !gives_up {
             outcome.refresh_metadata |= unknown_topic || code.refreshes_metadata();
             partition.retry_at = Some(now + backoff(partition.refusals));
             partition.refusals = partition.refusals.saturating_add(1);
             return;
         }
         let topic_partition = partition.name.clone();
-        let error = CallError::refused(ApiKey::Fetch, topic_partition.to_string(), code, None);
+        let subject = match code {
+            ErrorCode::CORRUPT_MESSAGE => {
+                format!("{topic_partition} at offset {}", partition.fetch_offset)
+            }
+            _ => topic_partition.to_string(),
+        };
+        let error = CallError::refused(ApiKey::Fetch, subject, code, None);
         partition.stop(ConsumeError::Partition {
             topic_partition,
             error,
@@ -606,6 +660,23 @@ impl Partition {
                 })
             }
             _ => Some(leader),
+        }
+    }
+
+    /// Stops if trying again does not help. A connection that spoke nonsense is opened again first:
+    /// another one may do better.
+    fn take_failure(&mut self, error: &CallError) {
+        self.refusals = self.refusals.saturating_add(1);
+        let helps = match error {
+            CallError::Closed => true,
+            CallError::Connect { .. } | CallError::Disconnected { .. } => {
+                self.refusals < ATTEMPTS_MAX
+            }
+            CallError::Refused { code, .. } => passes(*code),
+            _ => false,
+        };
+        if !helps && error.disposition() == Disposition::Fatal {
+            self.stop_by(error);
         }
     }
 
@@ -641,6 +712,12 @@ impl Partition {
             self.place(end_offset, leader_epoch);
         }
     }
+}
+
+/// Whether a refusal may be gone when it is asked again. What went wrong in a broker is, as Java's
+/// consumer has it.
+fn passes(code: ErrorCode) -> bool {
+    code == ErrorCode::UNKNOWN_SERVER_ERROR || Disposition::of(code) == Disposition::Retry
 }
 
 /// Leaves every second partition with data for another lane.

@@ -31,7 +31,7 @@ use crate::topic_partition::TopicPartition;
 pub(super) use answers::{Answer, Asked};
 pub(super) use fetching::{FetchPlan, LANES, Lanes, MemberOfFetch};
 pub(super) use partition::Question;
-use partition::{Parcel, Partition};
+use partition::{Parcel, Partition, Stage};
 
 /// How a consumer fetches.
 #[derive(Debug, Clone)]
@@ -46,6 +46,7 @@ pub(super) struct CoreSettings {
     pub(super) partition_bytes_max: usize,
     pub(super) fetch_max_wait: Duration,
     pub(super) near_replica_max_age: Duration,
+    pub(super) unknown_topic_timeout: Duration,
 }
 
 /// Names an assigned partition for as long as its version is the same.
@@ -100,6 +101,17 @@ pub(super) struct Core {
     /// What comes before all records: rebalances and errors that concern no partition.
     notices: VecDeque<Delivery>,
     last_version: u64,
+    /// What deliveries since it was last asked for make possible.
+    made_possible: MadePossible,
+}
+
+/// What can go on now that something has been delivered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct MadePossible {
+    /// A question that what waited came before.
+    pub(super) asking: bool,
+    /// A fetch of a partition of which nothing waits any more.
+    pub(super) fetching: bool,
 }
 
 impl Core {
@@ -113,6 +125,7 @@ impl Core {
             ready: VecDeque::new(),
             notices: VecDeque::new(),
             last_version: 0,
+            made_possible: MadePossible::default(),
         }
     }
 
@@ -130,6 +143,7 @@ impl Core {
             self.keys.insert(name.clone(), key);
             let mut partition = Partition::new(name);
             partition.version = self.next_version();
+            partition.assignment = partition.version;
             if let Some(start) = start {
                 partition.start(start);
             }
@@ -262,10 +276,37 @@ impl Core {
                 }
                 Parcel::Fault(error) => Delivery::Error(error),
             };
+            if partition.parcels.is_empty() {
+                self.made_possible.asking |= matches!(partition.stage, Stage::Asking { .. });
+                self.made_possible.fetching |= partition.may_fetch();
+            }
             self.queue(key);
             return Some(delivery);
         }
         None
+    }
+
+    /// What deliveries have made possible since the last call.
+    pub(super) fn take_made_possible(&mut self) -> MadePossible {
+        std::mem::take(&mut self.made_possible)
+    }
+
+    /// Takes all notices, so that nobody waits for what an application does about them.
+    pub(super) fn take_notices(&mut self) -> VecDeque<Delivery> {
+        std::mem::take(&mut self.notices)
+    }
+
+    /// A number that a partition has for as long as it stays assigned; `None` if it is not.
+    pub(super) fn assignment_number(&self, name: &TopicPartition) -> Option<u64> {
+        Some(self.partition(*self.keys.get(name)?)?.assignment)
+    }
+
+    /// The [assignment numbers](Self::assignment_number) of several, in their order.
+    pub(super) fn assignment_numbers<'p>(
+        &self,
+        names: impl Iterator<Item = &'p TopicPartition>,
+    ) -> Vec<Option<u64>> {
+        names.map(|name| self.assignment_number(name)).collect()
     }
 
     /// Lets a partition take part in delivery, if it has something to deliver.

@@ -78,6 +78,8 @@ pub(super) struct Partition {
     /// Differs for every assignment and seek, so that an answer to an earlier question or fetch can
     /// be told.
     pub(super) version: u64,
+    /// The version it was assigned with: a partition lost and won back is not the same.
+    pub(super) assignment: u64,
     pub(super) stage: Stage,
     /// The application does not want records now.
     pub(super) paused: bool,
@@ -113,6 +115,8 @@ pub(super) struct Partition {
     pub(super) retry_at: Option<Instant>,
     /// How many fetches in a row were refused.
     pub(super) refusals: u32,
+    /// Since when the metadata has the topic, but not this partition.
+    pub(super) unknown_since: Option<Instant>,
     /// A replica nearer than the leader, and until when to use it (KIP-392).
     pub(super) near_replica: Option<(BrokerId, Instant)>,
 
@@ -127,6 +131,7 @@ impl Partition {
             name,
             topic_id: Uuid::ZERO,
             version: 0,
+            assignment: 0,
             stage: Stage::Unplaced,
             paused: false,
             leaving: false,
@@ -142,6 +147,7 @@ impl Partition {
             hot: true,
             retry_at: None,
             refusals: 0,
+            unknown_since: None,
             near_replica: None,
             high_watermark: None,
             last_stable_offset: None,
