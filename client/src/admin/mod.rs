@@ -14,6 +14,8 @@ mod groups;
 mod offsets;
 mod outcomes;
 mod routed;
+#[cfg(test)]
+mod tests;
 mod topics;
 mod transactions;
 
