@@ -257,6 +257,13 @@ fn remedy(code: ErrorCode) -> String {
         .unwrap_or_default()
 }
 
+fn about(subject: &Option<Arc<str>>) -> String {
+    subject
+        .as_ref()
+        .map(|subject| format!(" for {subject}"))
+        .unwrap_or_default()
+}
+
 /// Why a step of a transaction failed.
 ///
 /// Returned by every transactional call; [`TransactionError::disposition`] says how to go on.
@@ -293,7 +300,8 @@ pub enum TransactionError {
     },
     /// A coordinator answered with an error that trying again does not mend.
     #[error(
-        "{operation} of transactional id {transactional_id} failed: {code}{}",
+        "{operation} of transactional id {transactional_id}{} failed: {code}{}",
+        about(subject),
         remedy(*code)
     )]
     Refused {
@@ -301,6 +309,8 @@ pub enum TransactionError {
         transactional_id: Arc<str>,
         /// The request.
         operation: &'static str,
+        /// The group or partition it was refused for, if not for the id alone.
+        subject: Option<Arc<str>>,
         /// The coordinator's answer.
         code: ErrorCode,
         /// What to do about it.

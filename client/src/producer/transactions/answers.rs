@@ -38,13 +38,15 @@ impl Transactions {
         let Some(mut slot) = slot else { return };
         slot.id = None;
         let operation = slot.call.operation();
+        let mut partition = None;
         let (verdict, code, identity) = match answer {
             CallAnswer::Code(code, identity) => {
                 slot.last = code.to_string().into();
                 (coordinator_verdict(operation, code), code, identity)
             }
             CallAnswer::Partitions(results) => {
-                let (verdict, code) = self.partitions_verdict(&slot.call, results);
+                let (verdict, code, decisive) = self.partitions_verdict(&slot.call, results);
+                partition = decisive;
                 slot.last = code.to_string().into();
                 (verdict, code, None)
             }
@@ -100,6 +102,7 @@ impl Transactions {
                 let error = TransactionError::Refused {
                     transactional_id: Arc::clone(&self.transactional_id),
                     operation: operation.name(),
+                    subject: subject(&slot.call, code, partition),
                     code,
                     disposition,
                 };
@@ -192,24 +195,24 @@ impl Transactions {
         }
     }
 
-    /// The decisive code of an answer with one code per partition.
+    /// The decisive code of an answer with one code per partition, and whose it is.
     fn partitions_verdict(
         &mut self,
         call: &Call,
         results: Vec<(TopicPartition, ErrorCode)>,
-    ) -> (CoordinatorVerdict, ErrorCode) {
+    ) -> (CoordinatorVerdict, ErrorCode, Option<TopicPartition>) {
         let operation = call.operation();
-        let mut decisive = (CoordinatorVerdict::Done, ErrorCode::NONE);
+        let mut decisive = (CoordinatorVerdict::Done, ErrorCode::NONE, None);
         let adding = operation == CoordinatorOperation::AddPartitions;
         for (topic_partition, code) in results {
             let verdict = coordinator_verdict(operation, code);
             if adding && verdict == CoordinatorVerdict::Done {
                 self.started = true;
                 self.to_add.remove(&topic_partition);
-                self.added.insert(topic_partition);
+                self.added.insert(topic_partition.clone());
             }
             if rank(verdict) > rank(decisive.0) {
-                decisive = (verdict, code);
+                decisive = (verdict, code, Some(topic_partition));
             }
         }
         decisive
@@ -444,5 +447,20 @@ fn worse(first: Option<TransactionError>, second: TransactionError) -> Transacti
     match first {
         Some(first) if severity(first.disposition()) > severity(second.disposition()) => first,
         _ => second,
+    }
+}
+
+/// What a refusal is about, beside the transactional id.
+fn subject(call: &Call, code: ErrorCode, partition: Option<TopicPartition>) -> Option<Arc<str>> {
+    let group = match call {
+        Call::AddOffsets { group, .. } => Some(group),
+        Call::OffsetCommit { group, .. } => Some(&group.group_id),
+        _ => None,
+    };
+    let partition = partition.filter(|_| code != ErrorCode::GROUP_AUTHORIZATION_FAILED);
+    match (partition, group) {
+        (Some(partition), _) => Some(format!("partition {partition}").into()),
+        (None, Some(group)) => Some(format!("group '{group}'").into()),
+        (None, None) => None,
     }
 }
