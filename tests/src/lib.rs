@@ -6,8 +6,10 @@
 pub mod fuzz_inputs;
 pub mod fuzz_seeds;
 pub mod json;
+pub mod raw_call;
 pub mod raw_reader;
 pub mod record_vectors;
 pub mod recovery;
+pub mod spoken;
 pub mod tally;
 pub mod vectors;

@@ -7,9 +7,9 @@ use bytes::Bytes;
 use thalweg_client::{Cluster, IsolationLevel, TopicPartition};
 use thalweg_protocol::messages::{FetchPartition, FetchRequest, FetchTopic};
 use thalweg_protocol::records::{Columns, ControlRecord, Decompressor, RecordBatches};
-use thalweg_protocol::{ErrorCode, Offset, ProducerId, decode_response, encode_request};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use thalweg_protocol::{ErrorCode, Offset, ProducerId};
+
+use crate::raw_call::RawConnection;
 
 /// The newest version of Fetch that names topics by their names.
 const FETCH_VERSION: i16 = 12;
@@ -55,9 +55,7 @@ pub async fn read_partition(
     let metadata = cluster.metadata();
     let leader = metadata.leader(topic, *partition).expect("a leader").broker;
     let broker = metadata.broker(leader).expect("the leader is up");
-    let mut stream = TcpStream::connect((broker.host(), broker.port()))
-        .await
-        .expect("the leader accepts connections");
+    let mut connection = RawConnection::open((broker.host(), broker.port())).await;
     let committed = matches!(isolation, IsolationLevel::ReadCommitted);
     let mut records = Vec::new();
     let mut position = Offset(0);
@@ -81,18 +79,7 @@ pub async fn read_partition(
             }],
             ..Default::default()
         };
-        let frame = encode_request(&request, FETCH_VERSION, 1, Some("raw")).expect("encodable");
-        for chunk in frame.chunks() {
-            stream.write_all(chunk).await.expect("the leader listens");
-        }
-        let length = stream.read_i32().await.expect("an answer");
-        let mut answer = vec![0; usize::try_from(length).expect("a length")];
-        stream
-            .read_exact(&mut answer)
-            .await
-            .expect("the whole answer");
-        let (_, response) =
-            decode_response::<FetchRequest>(answer.into(), FETCH_VERSION).expect("readable");
+        let response = connection.call(&request, FETCH_VERSION).await;
         let partition = response
             .responses
             .into_iter()

@@ -16,10 +16,14 @@ use thalweg_client::{
     RecordBatchBuilder, SendError, TopicPartition, TransactionError, TransactionOutcome,
     TransactionalProducer,
 };
+use thalweg_protocol::messages::{FeatureUpdateKey, UpdateFeaturesRequest};
 use thalweg_protocol::records::Compressor;
+use thalweg_protocol::{ApiKey, ErrorCode};
 use thalweg_testcontainers::{KafkaCluster, KafkaTests};
+use thalweg_tests::raw_call::RawConnection;
 use thalweg_tests::raw_reader::{RawRecord, read_partition};
-use tokio::time::{sleep, timeout};
+use thalweg_tests::spoken::SpokenVersions;
+use tokio::time::{Instant, sleep, timeout};
 
 const COMMITTED: IsolationLevel = IsolationLevel::ReadCommitted;
 const ALL: IsolationLevel = IsolationLevel::ReadUncommitted;
@@ -117,7 +121,8 @@ fn main() -> ExitCode {
             strangers(&Bench::new(kafka.bootstrap_servers(), &kafka.unique_name("st"), 1).await)
                 .await;
         })
-        .test_alone("transactions_work_before_protocol_two", protocol_one)
+        .test_alone("transactions_work_before_protocol_two", || protocol_one(0))
+        .test_alone("transactions_go_on_through_an_upgrade", || protocol_one(1))
         .test_alone("a_restarted_broker_neither_loses_nor_repeats", restarts)
         .run()
 }
@@ -666,18 +671,110 @@ async fn strangers(bench: &Bench) {
     assert_eq!(bench.committed(0, 1).await, ["next"]);
 }
 
-async fn protocol_one() {
+/// Goal: without `transaction.version` 2 the older protocol is spoken, and does all that the newer
+/// one does. Level 1 only changes how the coordinator stores transactions.
+async fn protocol_one(level: i16) {
     let kafka = KafkaCluster::builder()
-        .feature("transaction.version", 0)
+        .feature("transaction.version", level)
         .start()
         .await
         .expect("a cluster");
-    let servers = kafka.bootstrap_servers();
-    transactions(&Bench::new(servers, "one", 3).await).await;
-    overlapping(&Bench::new(servers, "overlapping", 2).await).await;
-    fenced(&Bench::new(servers, "fenced", 1).await).await;
-    timed_out(&Bench::new(servers, "late", 1).await).await;
-    strangers(&Bench::new(servers, "strangers", 1).await).await;
+    let spoken = SpokenVersions::default();
+    let config = || ClientConfig::new(kafka.bootstrap_servers()).transport(spoken.clone());
+    transactions(&Bench::with(config(), "one", 3).await).await;
+    overlapping(&Bench::with(config(), "overlapping", 2).await).await;
+    fenced(&Bench::with(config(), "fenced", 1).await).await;
+    timed_out(&Bench::with(config(), "late", 1).await).await;
+    strangers(&Bench::with(config(), "strangers", 1).await).await;
+    assert_eq!(spoken.take(ApiKey::Produce), [11]);
+    assert_eq!(spoken.take(ApiKey::TxnOffsetCommit), [4]);
+    assert_eq!(spoken.take(ApiKey::EndTxn), [4]);
+    assert_eq!(spoken.take(ApiKey::AddPartitionsToTxn), [3]);
+    if level > 0 {
+        upgrade(&kafka, &Bench::with(config(), "upgrade", 1).await, &spoken).await;
+    }
+}
+
+/// Goal: a producer that lives through the upgrade to protocol two uses it from the first transaction
+/// on after it hears of it, and nothing is lost. Method: brokers tell of features when they are
+/// connected to, which a second client of the same cluster does.
+async fn upgrade(kafka: &KafkaCluster, bench: &Bench, spoken: &SpokenVersions) {
+    let mut producer = bench.transactional("alive").await;
+    let group = GroupMetadata::outside(format!("{}-group", bench.topic));
+    let mut commit = async |value: &str, offset: i64| {
+        let mut transaction = producer.begin();
+        let record = bench.record(value);
+        transaction.send(record).await.expect("taken");
+        let offset = OffsetAndMetadata::new(Offset(offset));
+        let offsets = [(bench.partition(0), offset)];
+        let sent = transaction.send_offsets(&offsets, &group);
+        sent.await.expect("taken");
+        transaction.commit().await.expect("committed");
+    };
+    commit("before", 1).await;
+    let mut raw = RawConnection::open(kafka.bootstrap_servers()).await;
+    let request = UpdateFeaturesRequest {
+        timeout_ms: 10_000,
+        feature_updates: vec![FeatureUpdateKey {
+            feature: "transaction.version".into(),
+            max_version_level: 2,
+            ..Default::default()
+        }],
+        ..Default::default()
+    };
+    let answer = raw.call(&request, 1).await;
+    assert_eq!(
+        answer.error_code,
+        ErrorCode::NONE,
+        "{:?}",
+        answer.error_message
+    );
+    commit("not heard of yet", 2).await;
+    assert_eq!(spoken.take(ApiKey::EndTxn), [4]);
+    let mut heard = false;
+    for number in 0..50 {
+        sleep(Duration::from_millis(100)).await;
+        let mut newcomer = bench.producer();
+        newcomer
+            .send(bench.record("newcomer"))
+            .await
+            .expect("taken");
+        newcomer.flush().await.expect("delivered");
+        spoken.take(ApiKey::Produce);
+        commit("heard of", 3 + number).await;
+        heard = spoken.take(ApiKey::EndTxn) == [5];
+        if heard {
+            assert!(spoken.take(ApiKey::Produce) >= vec![12]);
+            break;
+        }
+    }
+    assert!(heard, "protocol two is never spoken");
+    spoken.take(ApiKey::TxnOffsetCommit);
+    spoken.take(ApiKey::AddPartitionsToTxn);
+    commit("after", 100).await;
+    assert_eq!(spoken.take(ApiKey::TxnOffsetCommit), [5]);
+    assert_eq!(spoken.take(ApiKey::AddPartitionsToTxn), [0_i16; 0]);
+    let mut texts = bench.texts(0, COMMITTED).await;
+    let begun = Instant::now();
+    while texts.last().is_none_or(|last| last != "after")
+        && begun.elapsed() < Duration::from_secs(20)
+    {
+        sleep(Duration::from_millis(50)).await;
+        texts = bench.texts(0, COMMITTED).await;
+    }
+    let own = texts
+        .iter()
+        .filter(|text| *text != "newcomer" && *text != "heard of");
+    assert_eq!(
+        own.collect::<Vec<_>>(),
+        ["before", "not heard of yet", "after"]
+    );
+    let committed = bench
+        .admin
+        .committed_offsets(&group.group_id, &[bench.partition(0)], true)
+        .await
+        .expect("an answer");
+    assert_eq!(committed[&bench.partition(0)].offset, Offset(100));
 }
 
 async fn restarts() {
