@@ -2,12 +2,14 @@
 //! the other. What it says about a producer's work does not depend on the consumer's.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bytes::Bytes;
 use thalweg_client::{Cluster, IsolationLevel, TopicPartition};
 use thalweg_protocol::messages::{FetchPartition, FetchRequest, FetchTopic};
 use thalweg_protocol::records::{Columns, ControlRecord, Decompressor, RecordBatches};
 use thalweg_protocol::{ErrorCode, Offset, ProducerId};
+use tokio::time::sleep;
 
 use crate::raw_call::RawConnection;
 
@@ -59,6 +61,7 @@ pub async fn read_partition(
     let committed = matches!(isolation, IsolationLevel::ReadCommitted);
     let mut records = Vec::new();
     let mut position = Offset(0);
+    let mut patience = 50;
     loop {
         let request = FetchRequest {
             max_wait_ms: 100,
@@ -86,11 +89,14 @@ pub async fn read_partition(
             .flat_map(|topic| topic.partitions)
             .next()
             .expect("the partition asked for");
-        assert_eq!(
-            partition.error_code,
-            ErrorCode::NONE,
-            "fetch of {topic_partition}"
-        );
+        let code = partition.error_code;
+        if code == ErrorCode::NOT_LEADER_OR_FOLLOWER && patience > 0 {
+            // A new topic's leader may not know yet that it is one.
+            patience -= 1;
+            sleep(Duration::from_millis(100)).await;
+            continue;
+        }
+        assert_eq!(code, ErrorCode::NONE, "fetch of {topic_partition}");
         let end = match committed {
             true => partition.last_stable_offset,
             false => partition.high_watermark,

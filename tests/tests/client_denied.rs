@@ -219,7 +219,11 @@ async fn denied_group(cluster: &Cluster, admin: &Admin) {
     assert_eq!(error.topic_partition(), Some(&open));
     let offset = OffsetAndMetadata::new(Offset(1));
     told(consumer.commit([(open.clone(), offset)]), &hidden).await;
-    told(consumer.committed(&[open.clone()], true), &hidden).await;
+    told(
+        consumer.committed(std::slice::from_ref(&open), true),
+        &hidden,
+    )
+    .await;
     told(
         admin.committed_offsets("hidden-group", &[open], false),
         &hidden,
@@ -397,8 +401,7 @@ async fn converse(server: Server, mut stream: TcpStream) {
             Server::Speaks(spoken) => spoken,
         };
         let (_, _, newest) = spoken[0];
-        let mut response = ApiVersionsResponse::default();
-        response.api_keys = spoken
+        let api_keys = spoken
             .iter()
             .map(|(api, min_version, max_version)| ApiVersion {
                 api_key: api.code(),
@@ -407,6 +410,10 @@ async fn converse(server: Server, mut stream: TcpStream) {
                 ..Default::default()
             })
             .collect();
+        let mut response = ApiVersionsResponse {
+            api_keys,
+            ..Default::default()
+        };
         let mut answered = version;
         if version > newest {
             answered = 0;

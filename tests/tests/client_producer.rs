@@ -278,6 +278,8 @@ async fn older_version(bench: &Bench) {
 }
 
 async fn acks(bench: &Bench) {
+    // Without acknowledgement nobody tells that the new topic has no leader yet.
+    bench.read(0, IsolationLevel::ReadUncommitted).await;
     for (partition, acks) in [Acks::None, Acks::Leader, Acks::All]
         .into_iter()
         .enumerate()
