@@ -7,7 +7,7 @@ use thalweg_client::{ClientConfig, NewTopic, Offset, TopicPartition};
 use thalweg_protocol::messages::FetchRequest;
 use thalweg_testcontainers::{Kafka, KafkaTests};
 
-use crate::support::{Corner, PATIENCE, assert_says, numbers, stop};
+use crate::support::{Corner, PATIENCE, assert_says, count, numbers, stop};
 use crate::wire::{Fate, Gate, Wire};
 
 pub(crate) fn tests(tests: KafkaTests) -> KafkaTests {
@@ -34,14 +34,6 @@ pub(crate) fn tests(tests: KafkaTests) -> KafkaTests {
 fn watchful(corner: &Corner) -> App {
     let config = ClientConfig::new(corner.servers.as_str()).metadata_max_age(secs(1));
     corner.app().client_config(config)
-}
-
-fn count(app: &App, corner: &Corner) {
-    app.source::<Bytes>(&corner.topic("in"))
-        .by_record_key()
-        .aggregate("counts", |a| a.count())
-        .map(|counted| counted.value.to_string())
-        .sink::<Text>(&corner.topic("out"));
 }
 
 async fn widen(corner: &Corner, partitions: i32) {

@@ -7,19 +7,11 @@ use thalweg::{App, Bytes, Guarantee, Health, MemoryStorage, Text};
 use thalweg_client::{ProducerRecord, TransactionalProducer};
 use thalweg_testcontainers::Kafka;
 
-use crate::support::{Corner, PATIENCE, Seen, numbers, stop, to_the_end};
+use crate::support::{Corner, PATIENCE, Seen, count, numbers, stop, to_the_end};
 
 fn copy(app: &App, corner: &Corner) {
     app.source::<Bytes>(&corner.topic("in"))
         .sink::<Bytes>(&corner.topic("out"));
-}
-
-fn count(app: &App, corner: &Corner) {
-    app.source::<Bytes>(&corner.topic("in"))
-        .by_record_key()
-        .aggregate("counts", |a| a.count())
-        .map(|counted| counted.value.to_string())
-        .sink::<Text>(&corner.topic("out"));
 }
 
 /// Keys and values, sorted: their order over partitions is not promised.

@@ -3,19 +3,13 @@
 
 use std::time::Duration;
 
-use thalweg::{App, AppError, Bytes, Json, MemoryStorage, OnOutOfRange, StateFolderError, Text};
+use thalweg::{AppError, Bytes, Json, MemoryStorage, OnOutOfRange, StateFolderError, Text};
 use thalweg_client::{GroupMetadata, NewTopic, Offset, OffsetAndMetadata, TopicPartition};
 use thalweg_testcontainers::Kafka;
 
-use crate::support::{Corner, PATIENCE, assert_says, numbers, stop, to_the_end, why_it_stopped};
-
-fn count(app: &App, corner: &Corner) {
-    app.source::<Bytes>(&corner.topic("in"))
-        .by_record_key()
-        .aggregate("counts", |a| a.count())
-        .map(|counted| counted.value.to_string())
-        .sink::<Text>(&corner.topic("out"));
-}
+use crate::support::{
+    Corner, PATIENCE, assert_says, count, numbers, stop, to_the_end, why_it_stopped,
+};
 
 /// An app that has counted what there was, and stopped.
 async fn counted(kafka: &Kafka, prefix: &str) -> Corner {

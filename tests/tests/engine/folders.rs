@@ -3,11 +3,11 @@
 use std::io;
 use std::path::Path;
 
-use thalweg::{App, AppError, Bytes, FolderStorage, MemoryStorage, StateFolderError, Text, secs};
+use thalweg::{App, AppError, FolderStorage, MemoryStorage, StateFolderError, secs};
 use thalweg_protocol::messages::JoinGroupRequest;
 use thalweg_testcontainers::{Kafka, KafkaTests};
 
-use crate::support::{Corner, PATIENCE, assert_says, numbers, stop, to_the_end};
+use crate::support::{Corner, PATIENCE, assert_says, count, numbers, stop, to_the_end};
 use crate::wire::{Fate, Gate, Wire};
 
 pub(crate) fn tests(tests: KafkaTests) -> KafkaTests {
@@ -22,14 +22,6 @@ pub(crate) fn tests(tests: KafkaTests) -> KafkaTests {
             "a_disk_that_fills_up_while_it_runs_stops_the_app",
             async |kafka| a_disk_that_fills_up_while_it_runs_stops_the_app(&kafka).await,
         )
-}
-
-fn count(app: &App, corner: &Corner) {
-    app.source::<Bytes>(&corner.topic("in"))
-        .by_record_key()
-        .aggregate("counts", |a| a.count())
-        .map(|counted| counted.value.to_string())
-        .sink::<Text>(&corner.topic("out"));
 }
 
 async fn refused(corner: &Corner, app: App) -> StateFolderError {

@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use thalweg::{App, Bytes, Text, Tumbling, Watermark, millis, secs};
+use thalweg::{Text, Tumbling, Watermark, millis, secs};
 use thalweg_client::{ConfigResource, IsolationLevel, OffsetSpec, ProducerRecord, TopicPartition};
 use thalweg_protocol::{Offset, PartitionId};
 use thalweg_testcontainers::{Kafka, KafkaTests};
 use thalweg_tests::raw_reader::read_partition;
 
-use crate::support::{Corner, PATIENCE, numbers, stop, to_the_end};
+use crate::support::{Corner, PATIENCE, count, numbers, stop, to_the_end};
 
 pub(crate) fn tests(tests: KafkaTests) -> KafkaTests {
     tests
@@ -154,14 +154,6 @@ async fn t5_a_window_behind_a_repartition_topic_waits_for_every_upstream_task(ka
     assert_eq!(results, BTreeMap::from([("a", "0:3"), ("b", "0:1")]));
     assert_eq!(seen.len(), 2);
     stop(running).await;
-}
-
-fn count(app: &App, corner: &Corner) {
-    app.source::<Bytes>(&corner.topic("in"))
-        .by_record_key()
-        .aggregate("counts", |a| a.count())
-        .map(|counted| counted.value.to_string())
-        .sink::<Text>(&corner.topic("out"));
 }
 
 async fn s2_a_changelog_has_one_record_for_each_key_of_a_commit(kafka: &Kafka) {

@@ -4,14 +4,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use thalweg::{App, AppError, Bytes, Health, StartFrom, Text, millis, secs};
+use thalweg::{AppError, Bytes, Health, StartFrom, Text, millis, secs};
 use thalweg_client::ProducerRecord;
 use thalweg_testcontainers::{Kafka, KafkaTests};
 use tokio::time::Instant;
 
 use crate::commits::totals;
 use crate::machine::Machine;
-use crate::support::{Corner, PATIENCE, numbers, stop, to_the_end};
+use crate::support::{Corner, PATIENCE, count, numbers, stop, to_the_end};
 
 pub(crate) fn tests(tests: KafkaTests) -> KafkaTests {
     tests
@@ -43,14 +43,6 @@ pub(crate) fn tests(tests: KafkaTests) -> KafkaTests {
             "a_source_starts_where_it_is_told_without_offsets",
             async |kafka| a_source_starts_where_it_is_told_without_offsets(&kafka).await,
         )
-}
-
-fn count(app: &App, corner: &Corner) {
-    app.source::<Bytes>(&corner.topic("in"))
-        .by_record_key()
-        .aggregate("counts", |a| a.count())
-        .map(|counted| counted.value.to_string())
-        .sink::<Text>(&corner.topic("out"));
 }
 
 async fn all_workers_of_an_instance_run_on_one_thread(kafka: &Kafka) {

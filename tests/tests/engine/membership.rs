@@ -3,22 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use thalweg::{App, Bytes, Health, MemoryStorage, Storage, Text};
+use thalweg::{Health, MemoryStorage, Storage, Text};
 use thalweg_client::{
     GroupMetadata, Offset, OffsetAndMetadata, TopicPartition, TransactionalProducer,
 };
 use thalweg_testcontainers::Kafka;
 
 use crate::commits::totals;
-use crate::support::{Corner, PATIENCE, numbers, stop};
-
-fn count(app: &App, corner: &Corner) {
-    app.source::<Bytes>(&corner.topic("in"))
-        .by_record_key()
-        .aggregate("counts", |a| a.count())
-        .map(|counted| counted.value.to_string())
-        .sink::<Text>(&corner.topic("out"));
-}
+use crate::support::{Corner, PATIENCE, count, numbers, stop};
 
 pub(crate) async fn e3_a_hanging_transaction_holds_a_takeover_up_until_it_ends(kafka: &Kafka) {
     let corner = Corner::new(kafka, "hanging", 1).await;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use thalweg::{App, AppError, Bytes, Text};
+use thalweg::AppError;
 use thalweg_protocol::messages::{AclCreation, CreateAclsRequest, InitProducerIdRequest};
 use thalweg_protocol::{ErrorCode, Request, decode_response, encode_request};
 use thalweg_testcontainers::{KafkaCluster, KafkaTests};
@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
 
 use crate::commits::totals;
-use crate::support::{Corner, PATIENCE, assert_says, numbers, stop, why_it_stopped};
+use crate::support::{Corner, PATIENCE, assert_says, count, numbers, stop, why_it_stopped};
 use crate::wire::Wire;
 
 pub(crate) fn tests(tests: KafkaTests) -> KafkaTests {
@@ -111,14 +111,6 @@ async fn call<R: Request>(address: &str, request: &R, version: i16) -> R::Respon
     stream.read_exact(&mut answer).await.expect("all of it");
     let (_, answer) = decode_response::<R>(answer.into(), version).expect("readable");
     answer
-}
-
-fn count(app: &App, corner: &Corner) {
-    app.source::<Bytes>(&corner.topic("in"))
-        .by_record_key()
-        .aggregate("counts", |a| a.count())
-        .map(|counted| counted.value.to_string())
-        .sink::<Text>(&corner.topic("out"));
 }
 
 /// What is denied, of which kind, under which name, for doing what.

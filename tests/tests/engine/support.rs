@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use thalweg::{App, AppError, Handle, MemoryStorage};
+use thalweg::{App, AppError, Bytes, Handle, MemoryStorage, Text};
 use thalweg_client::{
     Admin, ClientConfig, Cluster, Consumer, IsolationLevel, NewTopic, Offset, OffsetReset,
     OffsetSpec, Producer, ProducerRecord, StartAt, TopicPartition,
@@ -262,4 +262,13 @@ pub(crate) fn assert_says(error: &str, parts: &[&str]) {
     for part in parts {
         assert!(error.contains(part), "{part:?} is missing in: {error}");
     }
+}
+
+/// Counts the records of each key of the topic `in` into the topic `out`.
+pub(crate) fn count(app: &App, corner: &Corner) {
+    app.source::<Bytes>(&corner.topic("in"))
+        .by_record_key()
+        .aggregate("counts", |a| a.count())
+        .map(|counted| counted.value.to_string())
+        .sink::<Text>(&corner.topic("out"));
 }

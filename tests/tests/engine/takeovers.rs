@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use thalweg::{App, Bytes, Health, MemoryStorage, Text, secs};
+use thalweg::{Health, MemoryStorage, secs};
 use thalweg_protocol::messages::{
     EndTxnRequest, FetchRequest, InitProducerIdRequest, LeaveGroupRequest, ListOffsetsRequest,
     OffsetFetchRequest, SyncGroupRequest, TxnOffsetCommitRequest, TxnOffsetCommitResponse,
@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::commits::totals;
 use crate::machine::Machine;
-use crate::support::{Corner, PATIENCE, numbers, stop, to_the_end};
+use crate::support::{Corner, PATIENCE, count, numbers, stop, to_the_end};
 use crate::wire::{Fate, Gate, Wire};
 
 pub(crate) fn tests(tests: KafkaTests) -> KafkaTests {
@@ -36,14 +36,6 @@ pub(crate) fn tests(tests: KafkaTests) -> KafkaTests {
                 e5_a_generation_that_rises_during_a_commit_does_not_abort_it(&kafka).await;
             },
         )
-}
-
-fn count(app: &App, corner: &Corner) {
-    app.source::<Bytes>(&corner.topic("in"))
-        .by_record_key()
-        .aggregate("counts", |a| a.count())
-        .map(|counted| counted.value.to_string())
-        .sink::<Text>(&corner.topic("out"));
 }
 
 async fn e3_stable_offsets_then_the_end_of_the_changelog_then_the_changelog(kafka: &Kafka) {
