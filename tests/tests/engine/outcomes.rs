@@ -176,10 +176,10 @@ async fn e2_a_commit_whose_answer_is_lost_is_asked_for_again(kafka: &Kafka) {
     }
 }
 
-async fn e2_an_unknown_outcome_that_was_a_commit_is_kept(kafka: &Kafka) {
-    let mut counting = Counting::start(kafka, "was-commit", |app| app).await;
-    let again = counting.commit_meets(Fate::LoseAnswer).await;
-    // Committed; but whoever asks again now is told that he is fenced.
+/// The answer to EndTxn is lost, and whoever asks again is told that he is fenced: the outcome is not
+/// known, and has to be asked for.
+async fn meet_an_unknown_outcome(counting: &mut Counting, fate: Fate) {
+    let again = counting.commit_meets(fate).await;
     counting.fence().await;
     again.open();
     counting
@@ -188,6 +188,12 @@ async fn e2_an_unknown_outcome_that_was_a_commit_is_kept(kafka: &Kafka) {
         .await;
     counting.goes_on().await;
     assert!(asked_for_sequences(&counting.wire), "it guessed");
+}
+
+async fn e2_an_unknown_outcome_that_was_a_commit_is_kept(kafka: &Kafka) {
+    let mut counting = Counting::start(kafka, "was-commit", |app| app).await;
+    // Committed before the fence.
+    meet_an_unknown_outcome(&mut counting, Fate::LoseAnswer).await;
     assert_eq!(
         counting.running.metrics().workers[0].aborts,
         0,
@@ -198,16 +204,8 @@ async fn e2_an_unknown_outcome_that_was_a_commit_is_kept(kafka: &Kafka) {
 
 async fn e2_an_unknown_outcome_that_was_an_abort_is_undone(kafka: &Kafka) {
     let mut counting = Counting::start(kafka, "was-abort", |app| app).await;
-    let again = counting.commit_meets(Fate::LoseRequest).await;
-    // Open still, and aborted by this.
-    counting.fence().await;
-    again.open();
-    counting
-        .wire
-        .seen::<EndTxnRequest>(|_, told| told.error_code != ErrorCode::NONE)
-        .await;
-    counting.goes_on().await;
-    assert!(asked_for_sequences(&counting.wire), "it guessed");
+    // Open still, and aborted by the fence.
+    meet_an_unknown_outcome(&mut counting, Fate::LoseRequest).await;
     assert_eq!(counting.running.metrics().workers[0].aborts, 1);
     counting.stop().await;
 }
