@@ -1,0 +1,268 @@
+//! CreateTopics: new topics, their replicas spread over the brokers.
+
+use std::collections::BTreeSet;
+
+use thalweg_protocol::messages::{
+    CreatableTopic, CreatableTopicConfigs, CreatableTopicResult, CreateTopicsRequest,
+    CreateTopicsResponse,
+};
+use thalweg_protocol::{BrokerId, ErrorCode, StrBytes};
+
+use crate::cluster::{Caller, Cluster};
+use crate::settings::Value;
+use crate::topic::{Partition, Topic, TopicConfig, name_fault};
+
+/// What went wrong, with Kafka's words for it.
+type Fault = (ErrorCode, String);
+
+/// The most partitions one request makes: each costs memory.
+const PARTITIONS_MAX: i32 = 10_000;
+
+/// Makes the topics, each on its own.
+pub(super) fn create_topics(
+    cluster: &mut Cluster,
+    _caller: &Caller,
+    request: CreateTopicsRequest,
+) -> CreateTopicsResponse {
+    let mut seen = BTreeSet::new();
+    let names = request.topics.iter().map(|topic| topic.name.clone());
+    let twice: BTreeSet<StrBytes> = names.filter(|name| !seen.insert(name.clone())).collect();
+    let mut topics = Vec::new();
+    for topic in request.topics {
+        if twice.contains(&topic.name) {
+            if seen.remove(&topic.name) {
+                let message = "Duplicate topic name.".to_owned();
+                topics.push(failed(topic.name, (ErrorCode::INVALID_REQUEST, message)));
+            }
+            continue;
+        }
+        let name = topic.name.clone();
+        let created = create_topic(cluster, topic, request.validate_only);
+        topics.push(created.unwrap_or_else(|fault| failed(name, fault)));
+    }
+    CreateTopicsResponse {
+        topics,
+        ..Default::default()
+    }
+}
+
+fn failed(name: StrBytes, (error_code, message): Fault) -> CreatableTopicResult {
+    CreatableTopicResult {
+        name,
+        error_code,
+        error_message: Some(message.into()),
+        configs: None,
+        ..Default::default()
+    }
+}
+
+/// Makes a topic with everything at its default, as asking for its metadata does.
+pub(super) fn create_missing(cluster: &mut Cluster, name: &StrBytes) -> Result<(), Fault> {
+    let topic = CreatableTopic {
+        name: name.clone(),
+        num_partitions: -1,
+        replication_factor: -1,
+        ..Default::default()
+    };
+    create_topic(cluster, topic, false).map(|_| ())
+}
+
+/// Makes a topic, or only says whether it could be made.
+pub(crate) fn create_topic(
+    cluster: &mut Cluster,
+    topic: CreatableTopic,
+    validate_only: bool,
+) -> Result<CreatableTopicResult, Fault> {
+    let name = topic.name.detached();
+    if let Some(fault) = name_fault(&name) {
+        return Err(fault);
+    }
+    check_collision(cluster, &name)?;
+    let pairs: Vec<(&str, &str)> = topic
+        .configs
+        .iter()
+        .filter_map(|config| Some((&*config.name, config.value.as_deref()?)))
+        .collect();
+    let config = TopicConfig::with(pairs, &cluster.settings)
+        .map_err(|error| (ErrorCode::INVALID_CONFIG, error.to_string()))?;
+    let assignment = assignment(cluster, &topic)?;
+    let id = cluster.new_uuid();
+    let mut result = CreatableTopicResult {
+        name: name.clone(),
+        topic_id: id,
+        error_message: None,
+        num_partitions: i32::try_from(assignment.len()).unwrap_or(i32::MAX),
+        replication_factor: i16::try_from(assignment.first().map_or(0, Vec::len))
+            .unwrap_or(i16::MAX),
+        configs: Some(described(cluster, &config)),
+        ..Default::default()
+    };
+    if validate_only {
+        result.topic_id = thalweg_protocol::Uuid::ZERO;
+        return Ok(result);
+    }
+    let partitions = assignment.into_iter().map(Partition::new).collect();
+    let topic = Topic {
+        id,
+        config,
+        partitions,
+        is_internal: matches!(
+            &*name,
+            "__consumer_offsets" | "__transaction_state" | "__share_group_state"
+        ),
+    };
+    cluster.topics.insert(name, topic);
+    Ok(result)
+}
+
+/// Names that differ in dots and underscores only would have the same metrics.
+fn check_collision(cluster: &Cluster, name: &str) -> Result<(), Fault> {
+    if cluster.topics.topic(name).is_some() {
+        let message = format!("Topic '{name}' already exists.");
+        return Err((ErrorCode::TOPIC_ALREADY_EXISTS, message));
+    }
+    let flat = name.replace('.', "_");
+    match cluster
+        .topics
+        .iter()
+        .find(|(other, _)| other.replace('.', "_") == flat)
+    {
+        None => Ok(()),
+        Some((other, _)) => {
+            let message = format!("Topic '{name}' collides with existing topic: {other}");
+            Err((ErrorCode::INVALID_TOPIC_EXCEPTION, message))
+        }
+    }
+}
+
+/// The replicas of each partition.
+fn assignment(cluster: &mut Cluster, topic: &CreatableTopic) -> Result<Vec<Vec<BrokerId>>, Fault> {
+    if !topic.assignments.is_empty() {
+        return manual_assignment(cluster, topic);
+    }
+    let partitions = match topic.num_partitions {
+        -1 => cluster.settings.number32("num.partitions"),
+        count => count,
+    };
+    if partitions <= 0 {
+        let message = "Number of partitions was set to an invalid non-positive value.".to_owned();
+        return Err((ErrorCode::INVALID_PARTITIONS, message));
+    }
+    if partitions > PARTITIONS_MAX {
+        let message = format!(
+            "Excessively large number of partitions per request, more than {PARTITIONS_MAX}."
+        );
+        return Err((ErrorCode::POLICY_VIOLATION, message));
+    }
+    let factor = match topic.replication_factor {
+        -1 => cluster.settings.number32("default.replication.factor"),
+        factor => i32::from(factor),
+    };
+    if factor <= 0 {
+        let message = "Replication factor must be larger than 0, or -1 to use the default value.";
+        return Err((ErrorCode::INVALID_REPLICATION_FACTOR, message.to_owned()));
+    }
+    let nodes: Vec<BrokerId> = cluster.nodes.alive().map(|(id, _)| id).collect();
+    let factor = usize::try_from(factor).unwrap_or(usize::MAX);
+    if factor > nodes.len() {
+        let message = format!(
+            "Unable to replicate the partition {factor} time(s): The target replication factor of \
+             {factor} cannot be reached because only {} broker(s) are registered.",
+            nodes.len()
+        );
+        return Err((ErrorCode::INVALID_REPLICATION_FACTOR, message));
+    }
+    let partitions = usize::try_from(partitions).unwrap_or_default();
+    Ok(spread(
+        &nodes,
+        partitions,
+        factor,
+        cluster.random.usize(..nodes.len()),
+    ))
+}
+
+/// Leaders by turns from the broker at `first` on; followers are the next ones in the ring.
+pub(super) fn spread(
+    nodes: &[BrokerId],
+    partitions: usize,
+    factor: usize,
+    first: usize,
+) -> Vec<Vec<BrokerId>> {
+    let replicas = |partition: usize| {
+        let ring = nodes
+            .iter()
+            .cycle()
+            .skip((first + partition) % nodes.len().max(1));
+        ring.take(factor).copied().collect()
+    };
+    (0..partitions).map(replicas).collect()
+}
+
+fn manual_assignment(
+    cluster: &Cluster,
+    topic: &CreatableTopic,
+) -> Result<Vec<Vec<BrokerId>>, Fault> {
+    let invalid = |message: &str| Err((ErrorCode::INVALID_REPLICA_ASSIGNMENT, message.to_owned()));
+    if topic.num_partitions != -1 || topic.replication_factor != -1 {
+        let message = "A manual partition assignment was specified, but numPartitions or replicationFactor was not set to -1.";
+        return Err((ErrorCode::INVALID_REQUEST, message.to_owned()));
+    }
+    let mut rows = topic.assignments.clone();
+    rows.sort_by_key(|row| row.partition_index);
+    let mut all: Vec<Vec<BrokerId>> = Vec::new();
+    for (row, expected) in rows.into_iter().zip(0..) {
+        if row.partition_index.0 != expected {
+            return invalid("partitions should be a consecutive 0-based integer sequence");
+        }
+        let distinct: BTreeSet<_> = row.broker_ids.iter().collect();
+        if row.broker_ids.is_empty() {
+            return invalid("The manual partition assignment includes an empty replica list.");
+        }
+        if distinct.len() != row.broker_ids.len() {
+            return invalid("The manual partition assignment includes the broker more than once.");
+        }
+        if all
+            .first()
+            .is_some_and(|first| first.len() != row.broker_ids.len())
+        {
+            return invalid(
+                "The manual partition assignment includes partitions with different numbers of replicas.",
+            );
+        }
+        if let Some(unknown) = row
+            .broker_ids
+            .iter()
+            .find(|id| cluster.nodes.node(**id).is_none())
+        {
+            return invalid(&format!(
+                "The manual partition assignment includes broker {unknown}, but no such broker is registered."
+            ));
+        }
+        all.push(row.broker_ids);
+    }
+    Ok(all)
+}
+
+/// The topic's settings as the answer shows them.
+fn described(cluster: &Cluster, config: &TopicConfig) -> Vec<CreatableTopicConfigs> {
+    const OF_TOPIC: i8 = 1;
+    const OF_BROKER: i8 = 4;
+    const DEFAULT: i8 = 5;
+    let row = |definition: &crate::settings::Definition| {
+        let value: Value = config.value(definition.key, &cluster.settings);
+        let config_source = if config.own().set_value(definition.key).is_some() {
+            OF_TOPIC
+        } else if value != definition.default_value() {
+            OF_BROKER
+        } else {
+            DEFAULT
+        };
+        CreatableTopicConfigs {
+            name: definition.key.into(),
+            value: Some(value.to_string().into()),
+            config_source,
+            ..Default::default()
+        }
+    };
+    config.own().definitions().iter().map(row).collect()
+}

@@ -1,0 +1,143 @@
+//! The APIs, one file each: from a decoded request to its answer.
+//!
+//! ```text
+//!  frame ─► header ─► APIS: decode, prepare ─► Job ─► run under the cluster's lock ─► Reply
+//!           └────────── the connection's task ────┘
+//! ```
+//! Decoding and whatever needs no state (checksums, decompression) happens before the lock is taken.
+
+mod api_versions;
+mod create_topics;
+mod metadata;
+
+use std::fmt;
+
+use thalweg_protocol::{ApiKey, DecodeError, Decoder, Request};
+use tokio::sync::oneshot;
+
+use crate::cluster::{Caller, Cluster, Outcome, Reply};
+use crate::release::Release;
+
+pub(crate) use api_versions::unsupported_version;
+pub(crate) use create_topics::create_topic;
+
+/// A request that was read, ready to be handled.
+pub(crate) struct Job {
+    run: Box<dyn FnOnce(&mut Cluster) + Send>,
+}
+
+impl Job {
+    /// Handles the request.
+    pub(crate) fn run(self, cluster: &mut Cluster) {
+        (self.run)(cluster);
+    }
+}
+
+impl fmt::Debug for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Job")
+    }
+}
+
+/// A request whose header was read.
+pub(crate) struct Call {
+    pub(crate) caller: Caller,
+    pub(crate) correlation_id: i32,
+    /// Stands after the header.
+    pub(crate) body: Decoder,
+    pub(crate) sender: oneshot::Sender<Outcome>,
+}
+
+impl Call {
+    /// Decodes the request for a handler.
+    fn handle<R: Request + Send + 'static>(
+        self,
+        handler: fn(&mut Cluster, &Caller, R, Reply<R>),
+    ) -> Result<Job, DecodeError> {
+        self.prepare::<R, R>(|request| request, handler)
+    }
+
+    /// Decodes the request for a handler that answers at once.
+    fn respond<R: Request + Send + 'static>(
+        self,
+        handler: fn(&mut Cluster, &Caller, R) -> R::Response,
+    ) -> Result<Job, DecodeError> {
+        let (caller, request, reply) = self.decode::<R>()?;
+        let run = move |cluster: &mut Cluster| reply.send(&handler(cluster, &caller, request));
+        Ok(Job { run: Box::new(run) })
+    }
+
+    /// Decodes the request, and does what needs no state, for a handler.
+    fn prepare<R: Request + 'static, P: Send + 'static>(
+        self,
+        prepare: fn(R) -> P,
+        handler: fn(&mut Cluster, &Caller, P, Reply<R>),
+    ) -> Result<Job, DecodeError> {
+        let (caller, request, reply) = self.decode::<R>()?;
+        let prepared = prepare(request);
+        let run = move |cluster: &mut Cluster| handler(cluster, &caller, prepared, reply);
+        Ok(Job { run: Box::new(run) })
+    }
+
+    fn decode<R: Request>(mut self) -> Result<(Caller, R, Reply<R>), DecodeError> {
+        let version = self.caller.version;
+        let request = R::decode(&mut self.body, version)?;
+        self.body.finish()?;
+        let reply = Reply::new(version, self.correlation_id, self.sender);
+        Ok((self.caller, request, reply))
+    }
+}
+
+/// An API that is served.
+pub(crate) struct Api {
+    pub(crate) key: ApiKey,
+    /// The versions that can be decoded.
+    pub(crate) min_version: i16,
+    pub(crate) max_version: i16,
+    pub(crate) read: fn(Call) -> Result<Job, DecodeError>,
+}
+
+const fn api<R: Request>(read: fn(Call) -> Result<Job, DecodeError>) -> Api {
+    Api {
+        key: R::API_KEY,
+        min_version: R::MIN_VERSION,
+        max_version: R::MAX_VERSION,
+        read,
+    }
+}
+
+/// An API that answers at once: `respond!(its file)`.
+macro_rules! at_once {
+    ($request:ident, $handler:path) => {
+        api::<thalweg_protocol::messages::$request>(|call| call.respond($handler))
+    };
+}
+
+/// An API that may answer later.
+macro_rules! maybe_later {
+    ($request:ident, $handler:path) => {
+        api::<thalweg_protocol::messages::$request>(|call| call.handle($handler))
+    };
+}
+
+/// All APIs that are served, by number.
+pub(crate) const APIS: &[Api] = &[
+    at_once!(MetadataRequest, metadata::metadata),
+    maybe_later!(ApiVersionsRequest, api_versions::api_versions),
+    at_once!(CreateTopicsRequest, create_topics::create_topics),
+];
+
+/// The API of a key, if it is served.
+pub(crate) fn find(key: ApiKey) -> Option<&'static Api> {
+    APIS.iter().find(|api| api.key == key)
+}
+
+impl Api {
+    /// The versions that are served and that a release has.
+    pub(crate) fn offered_by(&self, release: Release) -> Option<(i16, i16)> {
+        let of_release = release.versions(self.key)?;
+        let min = self.min_version.max(*of_release.start());
+        let max = self.max_version.min(*of_release.end());
+        (min <= max).then_some((min, max))
+    }
+}

@@ -1,0 +1,249 @@
+//! Describes the brokers that are to be started.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use thalweg_protocol::messages::CreatableTopic;
+use thalweg_protocol::{BrokerId, StrBytes};
+use tokio::runtime::Handle;
+
+use crate::api::create_topic;
+use crate::cluster::{Clock, Cluster, Node};
+use crate::embedded::{EmbeddedBroker, OwnThread};
+use crate::release::{Release, UnknownRelease};
+use crate::server::{Limits, Shared};
+use crate::settings::SettingError;
+
+/// Why the embedded broker does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The release is none that can be played.
+    #[error(transparent)]
+    UnknownRelease(#[from] UnknownRelease),
+    /// A setting is unknown or has an invalid value.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    /// There have to be brokers.
+    #[error("a cluster has 1 to 100 brokers, not {0}")]
+    Brokers(usize),
+    /// A topic cannot be made.
+    #[error("topic `{name}` cannot be made: {reason}")]
+    Topic {
+        /// Its name.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}; is the port in use?")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// The thread or its runtime could not be started.
+    #[error("the broker's thread does not start: {0}")]
+    Thread(#[source] io::Error),
+    /// [`Builder::start_here`] was called outside a tokio runtime.
+    #[error("start_here needs a tokio runtime: call it within one, or call start instead")]
+    NoRuntime,
+}
+
+/// What the brokers are to be like; see [`EmbeddedBroker::builder`].
+#[derive(Debug, Clone)]
+pub struct Builder {
+    brokers: usize,
+    release: String,
+    listen: SocketAddr,
+    topics: Vec<(String, i32)>,
+    settings: Vec<(String, String)>,
+    seed: u64,
+    frame_bytes_max: usize,
+    connections_max: usize,
+    start_ms: Option<i64>,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Builder {
+            brokers: 1,
+            release: Release::NEWEST.to_string(),
+            listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
+            topics: Vec::new(),
+            settings: Vec::new(),
+            seed: 0,
+            frame_bytes_max: 100 << 20,
+            connections_max: 10_000,
+            start_ms: None,
+        }
+    }
+}
+
+/// The port of broker 0 where none is listened on.
+const IN_MEMORY_PORT: u16 = 9092;
+
+impl Builder {
+    /// How many brokers; 1 by default, at most 100. Their ids count from 0.
+    pub fn brokers(mut self, count: usize) -> Self {
+        self.brokers = count;
+        self
+    }
+
+    /// The release of Kafka to play, from "2.1" on; the newest by default.
+    pub fn as_version(mut self, release: impl Into<String>) -> Self {
+        self.release = release.into();
+        self
+    }
+
+    /// Where the first broker listens; the others on the ports after it. Port 0, the default, takes
+    /// free ports. By default on the loopback address alone.
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.listen = address;
+        self
+    }
+
+    /// A topic that is there from the start, on `partitions` partitions, with as many replicas as
+    /// `default.replication.factor` says.
+    pub fn topic(mut self, name: impl Into<String>, partitions: i32) -> Self {
+        self.topics.push((name.into(), partitions));
+        self
+    }
+
+    /// A setting of all brokers, in Kafka's own keys: `num.partitions` and the like.
+    pub fn config(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.settings.push((key.into(), value.into()));
+        self
+    }
+
+    /// What everything random is drawn from; the same seed gives the same ids. 0 by default.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// The largest request; Kafka's `socket.request.max.bytes`. 100 MiB by default.
+    pub fn frame_bytes_max(mut self, bytes: usize) -> Self {
+        self.frame_bytes_max = bytes;
+        self
+    }
+
+    /// How many connections all brokers together accept; 10,000 by default.
+    pub fn connections_max(mut self, count: usize) -> Self {
+        self.connections_max = count;
+        self
+    }
+
+    /// What the brokers' clock shows at the start, in milliseconds since 1970; the system's time by
+    /// default. It goes on with tokio's clock, and stands still where that is paused.
+    pub fn start_time_ms(mut self, wall_ms: i64) -> Self {
+        self.start_ms = Some(wall_ms);
+        self
+    }
+
+    /// Starts the brokers on a thread of their own. Returns when they can be connected to.
+    ///
+    /// # Errors
+    /// A setting that is not one, an address that cannot be listened on.
+    pub fn start(self) -> Result<EmbeddedBroker, StartError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(StartError::Thread)?;
+        let within = runtime.enter();
+        let listeners = self.bind()?;
+        let addresses = listeners.iter().map(TcpListener::local_addr);
+        let addresses: Vec<SocketAddr> = addresses
+            .collect::<io::Result<_>>()
+            .map_err(StartError::Thread)?;
+        let shared = self.build(&addresses, runtime.handle().clone())?;
+        for (listener, node) in listeners.into_iter().zip(0..) {
+            let listening = shared.listen(BrokerId(node), listener);
+            listening.map_err(StartError::Thread)?;
+        }
+        drop(within);
+        let thread = OwnThread::start(runtime).map_err(StartError::Thread)?;
+        Ok(EmbeddedBroker::new(shared, addresses, Some(thread)))
+    }
+
+    /// Starts the brokers on the tokio runtime this is called in, without sockets: only connections
+    /// [within this process](EmbeddedBroker::connect) reach them. With a paused clock they stand still
+    /// together with everything else on that runtime.
+    ///
+    /// # Errors
+    /// A setting that is not one; no runtime.
+    pub fn start_here(self) -> Result<EmbeddedBroker, StartError> {
+        let runtime = Handle::try_current().map_err(|_| StartError::NoRuntime)?;
+        let host = self.listen.ip();
+        let ports = (IN_MEMORY_PORT..).take(self.brokers);
+        let addresses: Vec<_> = ports.map(|port| SocketAddr::new(host, port)).collect();
+        let shared = self.build(&addresses, runtime)?;
+        Ok(EmbeddedBroker::new(shared, addresses, None))
+    }
+
+    fn bind(&self) -> Result<Vec<TcpListener>, StartError> {
+        let bind = |index: u16| {
+            let port = match self.listen.port() {
+                0 => 0,
+                first => first.saturating_add(index),
+            };
+            let address = SocketAddr::new(self.listen.ip(), port);
+            let failed = |source| StartError::Listen { address, source };
+            TcpListener::bind(address).map_err(failed)
+        };
+        (0..).take(self.brokers).map(bind).collect()
+    }
+
+    fn build(&self, addresses: &[SocketAddr], runtime: Handle) -> Result<Arc<Shared>, StartError> {
+        if !(1..=100).contains(&self.brokers) {
+            return Err(StartError::Brokers(self.brokers));
+        }
+        let release: Release = self.release.parse()?;
+        let clock = Clock::starting_at(self.start_ms.unwrap_or_else(system_time_ms));
+        let mut cluster = Cluster::new(release, self.seed, clock.now());
+        for (key, value) in &self.settings {
+            cluster.settings.set(key, value)?;
+        }
+        for (address, id) in addresses.iter().zip(0..) {
+            let node = Node {
+                host: StrBytes::from(address.ip().to_string()),
+                port: address.port(),
+                rack: None,
+                alive: true,
+            };
+            cluster.nodes.insert(BrokerId(id), node);
+        }
+        for (name, partitions) in &self.topics {
+            let topic = CreatableTopic {
+                name: name.into(),
+                num_partitions: *partitions,
+                replication_factor: -1,
+                ..Default::default()
+            };
+            let failed = |(_, reason)| StartError::Topic {
+                name: name.clone(),
+                reason,
+            };
+            create_topic(&mut cluster, topic, false).map_err(failed)?;
+        }
+        let limits = Limits {
+            frame_bytes_max: self.frame_bytes_max,
+            connections_max: self.connections_max,
+        };
+        Ok(Shared::new(cluster, clock, limits, runtime))
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "where the brokers' own clock begins"
+)]
+fn system_time_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX / 2)
+    })
+}

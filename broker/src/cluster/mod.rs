@@ -1,0 +1,118 @@
+//! The cluster's whole state: brokers, topics, transactions, groups. No I/O, no clock, no async.
+//!
+//! ```text
+//!  connection ──► api: decode ──► Cluster, under its lock ──► Reply ──► connection
+//!                                   │   ▲
+//!                          Timers ──┘   └── handle_timers, whenever one is due
+//! ```
+//! A request is handled in one go, at one moment ([`Cluster::now`]). What has to wait keeps its
+//! [`Reply`] and sets a timer. All brokers share this one state: what makes them several is that
+//! each leads some partitions only, and that any of them can be stopped.
+
+mod caller;
+mod nodes;
+mod now;
+mod reply;
+mod timers;
+
+pub(crate) use caller::{Caller, Principal};
+pub(crate) use nodes::{Node, Nodes};
+pub(crate) use now::{Clock, Now};
+pub(crate) use reply::{Outcome, Reply};
+pub(crate) use timers::{TimerId, Timers};
+
+use std::time::Duration;
+
+use thalweg_protocol::{BrokerId, StrBytes, Uuid};
+use tokio::time::Instant;
+
+use crate::group::{GroupTimer, Groups};
+use crate::release::Release;
+use crate::settings::{BROKER_KEYS, Settings};
+use crate::topic::Topics;
+
+/// What a timer was set for.
+#[derive(Debug)]
+pub(crate) enum Timer {
+    /// Something of a group.
+    Group(GroupTimer),
+}
+
+/// The state of all brokers.
+#[derive(Debug)]
+pub(crate) struct Cluster {
+    pub(crate) id: StrBytes,
+    pub(crate) release: Release,
+    pub(crate) settings: Settings,
+    pub(crate) nodes: Nodes,
+    pub(crate) topics: Topics,
+    pub(crate) groups: Groups,
+    pub(crate) timers: Timers<Timer>,
+    pub(crate) random: fastrand::Rng,
+    /// The moment of what is being handled.
+    pub(crate) now: Now,
+}
+
+impl Cluster {
+    /// A cluster without brokers and topics.
+    pub(crate) fn new(release: Release, seed: u64, now: Now) -> Self {
+        let mut random = fastrand::Rng::with_seed(seed);
+        Cluster {
+            id: StrBytes::from(random_uuid(&mut random).to_string()),
+            release,
+            settings: Settings::new(BROKER_KEYS),
+            nodes: Nodes::default(),
+            topics: Topics::default(),
+            groups: Groups::default(),
+            timers: Timers::new(),
+            random,
+            now,
+        }
+    }
+
+    /// Sets a timer `after` now.
+    pub(crate) fn set_timer(&mut self, after: Duration, timer: Timer) -> TimerId {
+        self.timers.set(self.now.instant + after, timer)
+    }
+
+    /// Does all that is due at `now`, in the order of time.
+    pub(crate) fn handle_timers(&mut self, now: Now) {
+        while let Some(timer) = self.timers.poll(now.instant) {
+            self.now = now;
+            match timer {
+                Timer::Group(timer) => crate::group::handle_timer(self, timer),
+            }
+        }
+        self.now = now;
+    }
+
+    /// When [`handle_timers`](Self::handle_timers) is wanted next.
+    pub(crate) fn next_timer_at(&self) -> Option<Instant> {
+        self.timers.next_at()
+    }
+
+    /// An id that nothing has had, as the seed decides.
+    pub(crate) fn new_uuid(&mut self) -> Uuid {
+        random_uuid(&mut self.random)
+    }
+
+    /// Whether `node` answers for the controller.
+    pub(crate) fn is_controller(&self, node: BrokerId) -> bool {
+        self.nodes.controller() == Some(node)
+    }
+}
+
+/// A random id of version 4. Kafka's text form must not begin with a dash, which command lines
+/// would take for an option.
+fn random_uuid(random: &mut fastrand::Rng) -> Uuid {
+    loop {
+        let mut bytes = random.u128(..).to_be_bytes();
+        let [.., sixth, _, eighth, _, _, _, _, _, _, _] = &mut bytes;
+        *sixth = *sixth & 0x0f | 0x40;
+        *eighth = *eighth & 0x3f | 0x80;
+        let uuid = Uuid(bytes);
+        if !uuid.to_string().starts_with('-') {
+            return uuid;
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! A Kafka in miniature: in memory, in this process, with the real wire protocol.
+//!
+//! For tests that should not wait for a JVM, for trying things out, and as the world of Thalweg's
+//! simulation. Any client in any language can talk to it over TCP; programs in this process may use
+//! an in-memory connection instead, which works under tokio's paused clock.
+//!
+//! ```
+//! use thalweg_broker::EmbeddedBroker;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let kafka = EmbeddedBroker::builder()
+//!     .brokers(3)
+//!     .as_version("4.3")
+//!     .topic("bids", 4)
+//!     .start()?;
+//! println!("{}", kafka.bootstrap_servers());
+//! # Ok(())
+//! # }
+//! ```
+
+mod api;
+mod builder;
+mod cluster;
+mod embedded;
+mod group;
+mod log;
+mod release;
+mod server;
+mod settings;
+mod topic;
+
+pub use builder::{Builder, StartError};
+pub use embedded::EmbeddedBroker;
+pub use release::{Release, UnknownRelease};
+pub use server::InMemoryStream;
+pub use settings::SettingError;

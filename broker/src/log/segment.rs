@@ -1,0 +1,185 @@
+//! A run of batches that is kept or dropped as a whole.
+
+use bytes::{Bytes, BytesMut};
+use thalweg_protocol::records::{Columns, ControlRecord, Decompressor, RecordBatch};
+
+use super::only_batch;
+use super::producers::Marker;
+
+/// A batch as it lies in the log. Its bytes are one whole batch of format 2.
+#[derive(Debug, Clone)]
+pub(crate) struct StoredBatch {
+    base_offset: i64,
+    last_offset: i64,
+    max_timestamp: i64,
+    bytes: Bytes,
+}
+
+impl StoredBatch {
+    /// `None` where the bytes are no batch.
+    pub(crate) fn new(bytes: Bytes) -> Option<Self> {
+        let view = only_batch(&bytes).filter(|view| view.encoded_len() == bytes.len())?;
+        Some(StoredBatch {
+            base_offset: view.base_offset().0,
+            last_offset: view.last_offset().0,
+            max_timestamp: view.max_timestamp(),
+            bytes: bytes.clone(),
+        })
+    }
+
+    pub(crate) fn base_offset(&self) -> i64 {
+        self.base_offset
+    }
+
+    pub(crate) fn last_offset(&self) -> i64 {
+        self.last_offset
+    }
+
+    pub(crate) fn max_timestamp(&self) -> i64 {
+        self.max_timestamp
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub(crate) fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    pub(crate) fn view(&self) -> RecordBatch<'_> {
+        only_batch(&self.bytes).expect("checked when it was stored")
+    }
+
+    pub(crate) fn leader_epoch(&self) -> i32 {
+        self.view().leader_epoch()
+    }
+
+    /// What a control batch says about its producer's transaction.
+    pub(crate) fn marker(&self) -> Option<Marker> {
+        let view = self.view();
+        if !view.is_control() {
+            return None;
+        }
+        let (mut columns, mut decompressor) = (Columns::new(), Decompressor::new());
+        let rows = columns.decode(&view, &mut decompressor).ok()?;
+        let record = rows.iter().next()?;
+        let (is_abort, coordinator_epoch) = match ControlRecord::decode(&record).ok()? {
+            ControlRecord::Abort {
+                transaction_coordinator_epoch: at,
+            } => (true, at),
+            ControlRecord::Commit {
+                transaction_coordinator_epoch: at,
+            } => (false, at),
+            _ => return None,
+        };
+        Some(Marker {
+            is_abort,
+            coordinator_epoch,
+            producer_epoch: view.producer_epoch(),
+        })
+    }
+}
+
+/// A run of batches.
+#[derive(Debug, Clone)]
+pub(crate) struct Segment {
+    base_offset: i64,
+    created_ms: i64,
+    batches: Vec<StoredBatch>,
+    bytes: usize,
+    max_timestamp: i64,
+    /// Whether compaction has been here.
+    clean: bool,
+}
+
+impl Segment {
+    pub(crate) fn new(base_offset: i64, created_ms: i64) -> Self {
+        Segment {
+            base_offset,
+            created_ms,
+            batches: Vec::new(),
+            bytes: 0,
+            max_timestamp: -1,
+            clean: false,
+        }
+    }
+
+    pub(super) fn push(&mut self, batch: StoredBatch) {
+        self.bytes += batch.len();
+        self.max_timestamp = self.max_timestamp.max(batch.max_timestamp());
+        self.batches.push(batch);
+    }
+
+    pub(crate) fn created_ms(&self) -> i64 {
+        self.created_ms
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The largest timestamp, -1 where there is none.
+    pub(crate) fn max_timestamp(&self) -> i64 {
+        self.max_timestamp
+    }
+
+    /// The offset after the last batch.
+    pub(crate) fn end(&self) -> i64 {
+        self.batches
+            .last()
+            .map_or(self.base_offset, |last| last.last_offset() + 1)
+    }
+
+    pub(crate) fn base_offset(&self) -> i64 {
+        self.base_offset
+    }
+
+    pub(crate) fn batches(&self) -> &[StoredBatch] {
+        &self.batches
+    }
+
+    /// The batches from the one on that holds `from` or is the first after it.
+    pub(crate) fn batches_from(&self, from: i64) -> impl Iterator<Item = &StoredBatch> {
+        let first = self
+            .batches
+            .partition_point(|batch| batch.last_offset() < from);
+        self.batches.get(first..).unwrap_or_default().iter()
+    }
+
+    /// Drops the batches that reach to `offset` or beyond it.
+    pub(super) fn truncate(&mut self, offset: i64) {
+        self.batches.retain(|batch| batch.last_offset() < offset);
+        self.bytes = self.batches.iter().map(StoredBatch::len).sum();
+        let timestamps = self.batches.iter().map(StoredBatch::max_timestamp);
+        self.max_timestamp = timestamps.max().unwrap_or(-1);
+    }
+}
+
+const LEADER_EPOCH_AT: usize = 12;
+const CRC_AT: usize = 17;
+const ATTRIBUTES_AT: usize = 21;
+const MAX_TIMESTAMP_AT: usize = 35;
+const LOG_APPEND_TIME: u8 = 0b1000;
+
+/// Gives a batch its place. Neither field is covered by the checksum.
+pub(super) fn place(batch: &mut BytesMut, base_offset: i64, leader_epoch: i32) {
+    write_at(batch, 0, &base_offset.to_be_bytes());
+    write_at(batch, LEADER_EPOCH_AT, &leader_epoch.to_be_bytes());
+}
+
+/// Gives a batch the broker's time.
+pub(super) fn stamp(batch: &mut BytesMut, now_ms: i64) {
+    if let Some(attributes) = batch.get_mut(ATTRIBUTES_AT + 1) {
+        *attributes |= LOG_APPEND_TIME;
+    }
+    write_at(batch, MAX_TIMESTAMP_AT, &now_ms.to_be_bytes());
+    let crc = crc32c::crc32c(batch.get(ATTRIBUTES_AT..).unwrap_or_default());
+    write_at(batch, CRC_AT, &crc.to_be_bytes());
+}
+
+fn write_at(batch: &mut BytesMut, at: usize, bytes: &[u8]) {
+    if let Some(place) = batch.get_mut(at..at + bytes.len()) {
+        place.copy_from_slice(bytes);
+    }
+}

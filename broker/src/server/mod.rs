@@ -1,0 +1,220 @@
+//! The async shell: connections, listeners and the timer task around one [`Cluster`].
+//!
+//! Nothing here decides anything about Kafka; the lock on the cluster is held for one request at a
+//! time and never across an await.
+
+mod connection;
+mod listener;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use thalweg_protocol::BrokerId;
+use tokio::io::DuplexStream;
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, watch};
+use tokio::time::sleep_until;
+
+pub(crate) use connection::Peer;
+
+use crate::api::Api;
+use crate::cluster::{Clock, Cluster};
+use crate::release::Release;
+
+/// A connection to a broker within this process.
+pub type InMemoryStream = DuplexStream;
+
+/// Bytes that one direction of an in-memory connection holds before the writer waits.
+const IN_MEMORY_BYTES: usize = 1 << 18;
+
+/// Whether a broker runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RunState {
+    Running,
+    /// Accepts connections and bytes, and does nothing with them.
+    Paused,
+    /// Not there: connections are closed, new ones refused.
+    Stopped,
+}
+
+/// What bounds what clients can take.
+#[derive(Debug, Clone)]
+pub(crate) struct Limits {
+    pub(crate) frame_bytes_max: usize,
+    pub(crate) connections_max: usize,
+}
+
+/// What all tasks of the brokers share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    cluster: Mutex<Cluster>,
+    clock: Clock,
+    timers_changed: Notify,
+    next_connection: AtomicU64,
+    connections: AtomicUsize,
+    pub(crate) limits: Limits,
+    states: BTreeMap<BrokerId, watch::Sender<RunState>>,
+    stopped: AtomicBool,
+    /// As in the cluster.
+    release: Release,
+    runtime: Handle,
+}
+
+impl Shared {
+    /// All brokers of `cluster`, running. Tasks run on `runtime`.
+    pub(crate) fn new(
+        cluster: Cluster,
+        clock: Clock,
+        limits: Limits,
+        runtime: Handle,
+    ) -> Arc<Self> {
+        let running = |id| (id, watch::Sender::new(RunState::Running));
+        let states = cluster.nodes.ids().map(running).collect();
+        let release = cluster.release;
+        let shared = Arc::new(Shared {
+            release,
+            cluster: Mutex::new(cluster),
+            clock,
+            timers_changed: Notify::new(),
+            next_connection: AtomicU64::new(1),
+            connections: AtomicUsize::new(0),
+            limits,
+            states,
+            stopped: AtomicBool::new(false),
+            runtime,
+        });
+        shared.runtime.spawn(run_timers(Arc::clone(&shared)));
+        shared
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Cluster> {
+        // A handler that panicked is a bug, and should not take the other connections with it.
+        self.cluster.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does something with the cluster at this moment, after all that is due before it.
+    pub(crate) fn enter<T>(&self, what: impl FnOnce(&mut Cluster) -> T) -> T {
+        let mut cluster = self.lock();
+        let before = cluster.next_timer_at();
+        cluster.handle_timers(self.clock.now());
+        let result = what(&mut cluster);
+        let after = cluster.next_timer_at();
+        drop(cluster);
+        if after != before {
+            self.timers_changed.notify_one();
+        }
+        result
+    }
+
+    /// The versions of an API that are offered.
+    pub(crate) fn versions(&self, api: &Api) -> Option<(i16, i16)> {
+        api.offered_by(self.release)
+    }
+
+    /// Whether everything has stopped for good.
+    fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
+    }
+
+    /// The state of a broker, and its changes.
+    pub(crate) fn watch(&self, node: BrokerId) -> Option<watch::Receiver<RunState>> {
+        self.states.get(&node).map(watch::Sender::subscribe)
+    }
+
+    /// Changes the state of a broker.
+    pub(crate) fn set_state(&self, node: BrokerId, state: RunState) {
+        if let Some(sender) = self.states.get(&node) {
+            sender.send_replace(state);
+        }
+    }
+
+    /// Stops everything.
+    pub(crate) fn stop(&self) {
+        self.stopped.store(true, Ordering::Release);
+        for sender in self.states.values() {
+            sender.send_replace(RunState::Stopped);
+        }
+        self.timers_changed.notify_one();
+    }
+
+    /// A connection from within this process to the broker that is told to clients as `port`.
+    pub(crate) fn connect_in_memory(self: &Arc<Self>, port: u16) -> io::Result<InMemoryStream> {
+        let node = {
+            let cluster = self.lock();
+            let ids = cluster.nodes.ids();
+            let mut with_port = ids.filter(|id| {
+                cluster
+                    .nodes
+                    .node(*id)
+                    .is_some_and(|node| node.port == port)
+            });
+            with_port.next()
+        };
+        let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
+        let node = node.ok_or_else(refused)?;
+        let state = self.watch(node).ok_or_else(refused)?;
+        if *state.borrow() == RunState::Stopped {
+            return Err(refused());
+        }
+        let (theirs, ours) = tokio::io::duplex(IN_MEMORY_BYTES);
+        let peer = Peer {
+            node,
+            host: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        };
+        let serve = connection::serve(Arc::clone(self), ours, peer);
+        self.runtime.spawn(serve);
+        Ok(theirs)
+    }
+
+    /// Listens for connections to `node`. To be called within the runtime.
+    pub(crate) fn listen(
+        self: &Arc<Self>,
+        node: BrokerId,
+        listener: std::net::TcpListener,
+    ) -> io::Result<()> {
+        let listener = listener::Listener::new(Arc::clone(self), node, listener)?;
+        self.runtime.spawn(listener.run());
+        Ok(())
+    }
+
+    fn new_connection(self: &Arc<Self>) -> Option<Admitted> {
+        let before = self.connections.fetch_add(1, Ordering::Relaxed);
+        let admitted = Admitted {
+            id: self.next_connection.fetch_add(1, Ordering::Relaxed),
+            shared: Arc::clone(self),
+        };
+        (before < self.limits.connections_max).then_some(admitted)
+    }
+}
+
+/// A connection that counts as one until it is dropped.
+#[derive(Debug)]
+struct Admitted {
+    id: u64,
+    shared: Arc<Shared>,
+}
+
+impl Drop for Admitted {
+    fn drop(&mut self) {
+        self.shared.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Wakes the cluster up whenever one of its timers is due, until everything is stopped.
+async fn run_timers(shared: Arc<Shared>) {
+    while !shared.is_stopped() {
+        let next = shared.lock().next_timer_at();
+        let changed = shared.timers_changed.notified();
+        match next {
+            None => changed.await,
+            Some(at) => tokio::select! {
+                biased;
+                () = changed => {}
+                () = sleep_until(at) => shared.enter(|_| ()),
+            },
+        }
+    }
+}

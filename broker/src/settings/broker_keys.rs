@@ -1,0 +1,185 @@
+//! The settings of a broker that mean something here. Keys, defaults and limits are Kafka's.
+
+use super::value::{Definition, Kind};
+
+const INT: Kind = at_least(0);
+const POSITIVE: Kind = at_least(1);
+
+const fn at_least(min: i32) -> Kind {
+    Kind::Int { min, max: i32::MAX }
+}
+
+const fn row(
+    key: &'static str,
+    kind: Kind,
+    default: &'static str,
+    doc: &'static str,
+) -> Definition {
+    Definition::new(key, kind, default, doc)
+}
+
+/// By key.
+pub(crate) const BROKER_KEYS: &[Definition] = &[
+    row(
+        "auto.create.topics.enable",
+        Kind::Flag,
+        "true",
+        "Whether asking for the metadata of a topic makes it.",
+    ),
+    row(
+        "default.replication.factor",
+        POSITIVE,
+        "1",
+        "Replicas of a topic that does not say.",
+    ),
+    row(
+        "delete.topic.enable",
+        Kind::Flag,
+        "true",
+        "Whether topics may be deleted.",
+    ),
+    row(
+        "group.initial.rebalance.delay.ms",
+        INT,
+        "3000",
+        "How long the first rebalance of an empty classic group waits for more members.",
+    ),
+    row(
+        "group.max.session.timeout.ms",
+        INT,
+        "1800000",
+        "The longest session time-out a member of a classic group may ask for.",
+    ),
+    row(
+        "group.max.size",
+        POSITIVE,
+        "2147483647",
+        "The most members of a classic group.",
+    ),
+    row(
+        "group.min.session.timeout.ms",
+        INT,
+        "6000",
+        "The shortest session time-out a member of a classic group may ask for.",
+    ),
+    row(
+        "log.cleanup.policy",
+        Kind::ListOf(&["compact", "delete"]),
+        "delete",
+        "What is done about old segments of topics that do not say.",
+    ),
+    row(
+        "log.message.timestamp.type",
+        Kind::OneOf(&["CreateTime", "LogAppendTime"]),
+        "CreateTime",
+        "What the timestamps of records mean.",
+    ),
+    row(
+        "log.retention.bytes",
+        Kind::Long { min: -1 },
+        "-1",
+        "The most bytes a partition keeps; -1 for no limit.",
+    ),
+    row(
+        "log.retention.check.interval.ms",
+        Kind::Long { min: 1 },
+        "300000",
+        "How often retention is looked after.",
+    ),
+    row(
+        "log.retention.ms",
+        Kind::Long { min: -1 },
+        "604800000",
+        "How long records are kept; -1 for ever.",
+    ),
+    row(
+        "log.segment.bytes",
+        at_least(1048576),
+        "1073741824",
+        "The size at which a segment is closed.",
+    ),
+    row(
+        "message.max.bytes",
+        INT,
+        "1048588",
+        "The largest record batch.",
+    ),
+    row(
+        "min.insync.replicas",
+        POSITIVE,
+        "1",
+        "How many replicas acks=all needs.",
+    ),
+    row(
+        "num.partitions",
+        POSITIVE,
+        "1",
+        "Partitions of a topic that does not say.",
+    ),
+    row(
+        "offset.metadata.max.bytes",
+        INT,
+        "4096",
+        "The largest metadata of a committed offset.",
+    ),
+    row(
+        "offsets.retention.check.interval.ms",
+        Kind::Long { min: 1 },
+        "600000",
+        "How often expired offsets are looked for.",
+    ),
+    row(
+        "offsets.retention.minutes",
+        POSITIVE,
+        "10080",
+        "How long offsets of a group without members are kept.",
+    ),
+    row(
+        "offsets.topic.num.partitions",
+        POSITIVE,
+        "50",
+        "Partitions of __consumer_offsets.",
+    ),
+    row(
+        "offsets.topic.replication.factor",
+        POSITIVE,
+        "3",
+        "Replicas of __consumer_offsets.",
+    ),
+    row(
+        "producer.id.expiration.ms",
+        POSITIVE,
+        "86400000",
+        "How long a partition remembers an idle producer.",
+    ),
+    row(
+        "transaction.abort.timed.out.transaction.cleanup.interval.ms",
+        POSITIVE,
+        "10000",
+        "How often timed-out transactions are looked for.",
+    ),
+    row(
+        "transaction.max.timeout.ms",
+        POSITIVE,
+        "900000",
+        "The longest transaction time-out a producer may ask for.",
+    ),
+    row(
+        "transaction.state.log.num.partitions",
+        POSITIVE,
+        "50",
+        "Partitions of __transaction_state.",
+    ),
+    row(
+        "transaction.state.log.replication.factor",
+        POSITIVE,
+        "3",
+        "Replicas of __transaction_state.",
+    ),
+    row(
+        "transactional.id.expiration.ms",
+        POSITIVE,
+        "604800000",
+        "How long an unused transactional id is remembered.",
+    ),
+];

@@ -1,0 +1,183 @@
+//! The settings of a topic. Keys, defaults and limits are Kafka's.
+
+use super::value::{Definition, Kind};
+
+const fn row(
+    key: &'static str,
+    kind: Kind,
+    default: &'static str,
+    doc: &'static str,
+) -> Definition {
+    Definition::new(key, kind, default, doc)
+}
+
+const fn at_least(min: i32) -> Kind {
+    Kind::Int { min, max: i32::MAX }
+}
+
+/// By key.
+pub(crate) const TOPIC_KEYS: &[Definition] = &[
+    row(
+        "cleanup.policy",
+        Kind::ListOf(&["compact", "delete"]),
+        "delete",
+        "What is done about old segments.",
+    ),
+    row(
+        "compression.type",
+        Kind::OneOf(&["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"]),
+        "producer",
+        "Kept and shown; batches are stored as they are received.",
+    ),
+    row(
+        "delete.retention.ms",
+        Kind::Long { min: 0 },
+        "86400000",
+        "How long compaction keeps tombstones.",
+    ),
+    row(
+        "file.delete.delay.ms",
+        Kind::Long { min: 0 },
+        "60000",
+        "Kept and shown; nothing is deleted later here.",
+    ),
+    row(
+        "flush.messages",
+        Kind::Long { min: 1 },
+        "9223372036854775807",
+        "Kept and shown.",
+    ),
+    row(
+        "flush.ms",
+        Kind::Long { min: 0 },
+        "9223372036854775807",
+        "Kept and shown.",
+    ),
+    row(
+        "follower.replication.throttled.replicas",
+        Kind::Text,
+        "",
+        "Kept and shown.",
+    ),
+    row(
+        "index.interval.bytes",
+        at_least(0),
+        "4096",
+        "Kept and shown.",
+    ),
+    row(
+        "leader.replication.throttled.replicas",
+        Kind::Text,
+        "",
+        "Kept and shown.",
+    ),
+    row(
+        "local.retention.bytes",
+        Kind::Long { min: -2 },
+        "-2",
+        "Kept and shown; there is no remote storage.",
+    ),
+    row(
+        "local.retention.ms",
+        Kind::Long { min: -2 },
+        "-2",
+        "Kept and shown; there is no remote storage.",
+    ),
+    row(
+        "max.compaction.lag.ms",
+        Kind::Long { min: 1 },
+        "9223372036854775807",
+        "When compaction must have happened.",
+    ),
+    row(
+        "max.message.bytes",
+        at_least(0),
+        "1048588",
+        "The largest record batch.",
+    ),
+    row(
+        "message.timestamp.after.max.ms",
+        Kind::Long { min: 0 },
+        "3600000",
+        "How far ahead of the broker a timestamp may be.",
+    ),
+    row(
+        "message.timestamp.before.max.ms",
+        Kind::Long { min: 0 },
+        "9223372036854775807",
+        "How far behind the broker a timestamp may be.",
+    ),
+    row(
+        "message.timestamp.type",
+        Kind::OneOf(&["CreateTime", "LogAppendTime"]),
+        "CreateTime",
+        "What the timestamps of records mean.",
+    ),
+    row(
+        "min.cleanable.dirty.ratio",
+        Kind::Ratio,
+        "0.5",
+        "How much of a log is new before it is compacted.",
+    ),
+    row(
+        "min.compaction.lag.ms",
+        Kind::Long { min: 0 },
+        "0",
+        "How long a record is safe from compaction.",
+    ),
+    row(
+        "min.insync.replicas",
+        at_least(1),
+        "1",
+        "How many replicas acks=all needs.",
+    ),
+    row("preallocate", Kind::Flag, "false", "Kept and shown."),
+    row(
+        "remote.storage.enable",
+        Kind::Flag,
+        "false",
+        "Kept and shown; there is no remote storage.",
+    ),
+    row(
+        "retention.bytes",
+        Kind::Long { min: -1 },
+        "-1",
+        "The most bytes a partition keeps; -1 for no limit.",
+    ),
+    row(
+        "retention.ms",
+        Kind::Long { min: -1 },
+        "604800000",
+        "How long records are kept; -1 for ever.",
+    ),
+    row(
+        "segment.bytes",
+        at_least(1048576),
+        "1073741824",
+        "The size at which a segment is closed.",
+    ),
+    row(
+        "segment.index.bytes",
+        at_least(4),
+        "10485760",
+        "Kept and shown.",
+    ),
+    row(
+        "segment.jitter.ms",
+        Kind::Long { min: 0 },
+        "0",
+        "Kept and shown.",
+    ),
+    row(
+        "segment.ms",
+        Kind::Long { min: 1 },
+        "604800000",
+        "The age at which a segment is closed.",
+    ),
+    row(
+        "unclean.leader.election.enable",
+        Kind::Flag,
+        "false",
+        "Whether a replica that is not in sync may lead.",
+    ),
+];

@@ -1,0 +1,133 @@
+//! A setting: its key, its type, its default, its value.
+
+use std::fmt;
+
+use super::SettingError;
+
+/// What a setting's value looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// `true` or `false`.
+    Flag,
+    /// A whole number of 32 bits within bounds.
+    Int { min: i32, max: i32 },
+    /// A whole number of 64 bits that is at least `min`.
+    Long { min: i64 },
+    /// A number with a fraction, from 0 to 1.
+    Ratio,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+    /// Any number of these words, separated by commas.
+    ListOf(&'static [&'static str]),
+    /// Any text.
+    Text,
+}
+
+/// A setting that means something here.
+#[derive(Debug)]
+pub(crate) struct Definition {
+    pub(crate) key: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) default: &'static str,
+    pub(crate) doc: &'static str,
+}
+
+impl Definition {
+    /// A row of the table.
+    pub(super) const fn new(
+        key: &'static str,
+        kind: Kind,
+        default: &'static str,
+        doc: &'static str,
+    ) -> Self {
+        Definition {
+            key,
+            kind,
+            default,
+            doc,
+        }
+    }
+
+    /// The value a key has that was not set.
+    pub(crate) fn default_value(&self) -> Value {
+        self.parse(self.default)
+            .expect("tested for the whole table")
+    }
+
+    /// Reads a value, and checks it.
+    pub(crate) fn parse(&self, text: &str) -> Result<Value, SettingError> {
+        let refused = |reason: String| SettingError::InvalidValue {
+            key: self.key.to_owned(),
+            value: text.to_owned(),
+            reason,
+        };
+        let trimmed = text.trim();
+        match self.kind {
+            Kind::Flag => match trimmed.to_ascii_lowercase().as_str() {
+                "true" => Ok(Value::Flag(true)),
+                "false" => Ok(Value::Flag(false)),
+                _ => Err(refused("Expected value to be either true or false".into())),
+            },
+            Kind::Int { min, max } => {
+                let not_a_number = |_| refused("Not a number of type INT".into());
+                let number: i32 = trimmed.parse().map_err(not_a_number)?;
+                if number < min {
+                    return Err(refused(format!("Value must be at least {min}")));
+                }
+                if number > max {
+                    return Err(refused(format!("Value must be no more than {max}")));
+                }
+                Ok(Value::Number(i64::from(number)))
+            }
+            Kind::Long { min } => {
+                let not_a_number = |_| refused("Not a number of type LONG".into());
+                let number: i64 = trimmed.parse().map_err(not_a_number)?;
+                if number < min {
+                    return Err(refused(format!("Value must be at least {min}")));
+                }
+                Ok(Value::Number(number))
+            }
+            Kind::Ratio => match trimmed.parse::<f64>() {
+                Ok(ratio) if (0.0..=1.0).contains(&ratio) => Ok(Value::Text(trimmed.to_owned())),
+                _ => Err(refused("Value must be between 0 and 1".into())),
+            },
+            Kind::OneOf(words) => {
+                if words.contains(&trimmed) {
+                    return Ok(Value::Text(trimmed.to_owned()));
+                }
+                Err(refused(format!(
+                    "String must be one of: {}",
+                    words.join(", ")
+                )))
+            }
+            Kind::ListOf(words) => {
+                for word in trimmed.split(',').map(str::trim) {
+                    if !words.contains(&word) && !trimmed.is_empty() {
+                        let all = words.join(", ");
+                        return Err(refused(format!("String must be one of: {all}")));
+                    }
+                }
+                Ok(Value::Text(trimmed.to_owned()))
+            }
+            Kind::Text => Ok(Value::Text(text.to_owned())),
+        }
+    }
+}
+
+/// The value of a setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Value {
+    Flag(bool),
+    Number(i64),
+    Text(String),
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Flag(flag) => flag.fmt(f),
+            Value::Number(number) => number.fmt(f),
+            Value::Text(text) => text.fmt(f),
+        }
+    }
+}
