@@ -28,6 +28,7 @@ mod release;
 mod server;
 mod settings;
 mod topic;
+mod transaction;
 
 pub use builder::{Builder, StartError};
 pub use embedded::EmbeddedBroker;

@@ -6,13 +6,27 @@
 //! ```
 //! Decoding and whatever needs no state (checksums, decompression) happens before the lock is taken.
 
+mod add_offsets_to_txn;
+mod add_partitions_to_txn;
 mod api_versions;
 mod create_topics;
+mod delete_records;
+mod describe_producers;
+mod describe_transactions;
+mod end_txn;
+mod fetch;
+mod init_producer_id;
+mod list_offsets;
+mod list_transactions;
 mod metadata;
+mod offset_for_leader_epoch;
+mod produce;
+mod write_txn_markers;
 
 use std::fmt;
 
-use thalweg_protocol::{ApiKey, DecodeError, Decoder, Request};
+use thalweg_protocol::messages::ProduceRequest;
+use thalweg_protocol::{ApiKey, DecodeError, Decoder, ErrorCode, Request};
 use tokio::sync::oneshot;
 
 use crate::cluster::{Caller, Cluster, Outcome, Reply};
@@ -20,6 +34,7 @@ use crate::release::Release;
 
 pub(crate) use api_versions::unsupported_version;
 pub(crate) use create_topics::create_topic;
+pub(crate) use fetch::FetchSessions;
 
 /// A request that was read, ready to be handled.
 pub(crate) struct Job {
@@ -122,9 +137,40 @@ macro_rules! maybe_later {
 
 /// All APIs that are served, by number.
 pub(crate) const APIS: &[Api] = &[
+    api::<ProduceRequest>(|call| call.prepare(produce::inspect, produce::produce)),
+    maybe_later!(FetchRequest, fetch::fetch),
+    at_once!(ListOffsetsRequest, list_offsets::list_offsets),
     at_once!(MetadataRequest, metadata::metadata),
     maybe_later!(ApiVersionsRequest, api_versions::api_versions),
     at_once!(CreateTopicsRequest, create_topics::create_topics),
+    at_once!(DeleteRecordsRequest, delete_records::delete_records),
+    at_once!(InitProducerIdRequest, init_producer_id::init_producer_id),
+    at_once!(
+        OffsetForLeaderEpochRequest,
+        offset_for_leader_epoch::offset_for_leader_epoch
+    ),
+    at_once!(
+        AddPartitionsToTxnRequest,
+        add_partitions_to_txn::add_partitions_to_txn
+    ),
+    at_once!(
+        AddOffsetsToTxnRequest,
+        add_offsets_to_txn::add_offsets_to_txn
+    ),
+    at_once!(EndTxnRequest, end_txn::end_txn),
+    at_once!(WriteTxnMarkersRequest, write_txn_markers::write_txn_markers),
+    at_once!(
+        DescribeProducersRequest,
+        describe_producers::describe_producers
+    ),
+    at_once!(
+        DescribeTransactionsRequest,
+        describe_transactions::describe_transactions
+    ),
+    at_once!(
+        ListTransactionsRequest,
+        list_transactions::list_transactions
+    ),
 ];
 
 /// The API of a key, if it is served.
@@ -140,4 +186,12 @@ impl Api {
         let max = self.max_version.min(*of_release.end());
         (min <= max).then_some((min, max))
     }
+}
+
+/// What a producer that does not know yet that it can be fenced is told instead.
+fn older_name(code: ErrorCode, old: bool) -> ErrorCode {
+    if old && code == ErrorCode::PRODUCER_FENCED {
+        return ErrorCode::INVALID_PRODUCER_EPOCH;
+    }
+    code
 }

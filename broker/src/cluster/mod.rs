@@ -10,32 +10,54 @@
 //! each leads some partitions only, and that any of them can be stopped.
 
 mod caller;
+mod coordinators;
 mod nodes;
 mod now;
+mod replication;
 mod reply;
 mod timers;
+mod waiting;
 
 pub(crate) use caller::{Caller, Principal};
+pub(crate) use coordinators::{
+    CoordinatorKind, check_coordinator, coordinator_of, coordinator_partition,
+    create_coordinator_topic,
+};
 pub(crate) use nodes::{Node, Nodes};
 pub(crate) use now::{Clock, Now};
+pub(crate) use replication::ReplicationDelay;
 pub(crate) use reply::{Outcome, Reply};
 pub(crate) use timers::{TimerId, Timers};
+pub(crate) use waiting::Wait;
 
+use replication::Replicated;
+use waiting::{WaitId, Waiting};
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use thalweg_protocol::messages::NodeEndpoint;
 use thalweg_protocol::{BrokerId, StrBytes, Uuid};
 use tokio::time::Instant;
 
+use crate::api::FetchSessions;
 use crate::group::{GroupTimer, Groups};
 use crate::release::Release;
 use crate::settings::{BROKER_KEYS, Settings};
 use crate::topic::Topics;
+use crate::transaction::{TransactionTimer, Transactions};
 
 /// What a timer was set for.
 #[derive(Debug)]
 pub(crate) enum Timer {
     /// Something of a group.
     Group(GroupTimer),
+    /// Something of a transaction.
+    Transaction(TransactionTimer),
+    /// A request waited as long as it may.
+    Waited(WaitId),
+    /// Followers have what was appended.
+    Replicated(Replicated),
 }
 
 /// The state of all brokers.
@@ -47,6 +69,14 @@ pub(crate) struct Cluster {
     pub(crate) nodes: Nodes,
     pub(crate) topics: Topics,
     pub(crate) groups: Groups,
+    pub(crate) transactions: Transactions,
+    /// The finalised level of `transaction.version`.
+    pub(crate) transaction_version: i16,
+    pub(crate) fetch_sessions: BTreeMap<BrokerId, FetchSessions>,
+    pub(crate) waiting: Waiting,
+    pub(crate) replication_delay: ReplicationDelay,
+    /// How long a transaction's marker takes to a partition.
+    pub(crate) marker_delay: ReplicationDelay,
     pub(crate) timers: Timers<Timer>,
     pub(crate) random: fastrand::Rng,
     /// The moment of what is being handled.
@@ -64,6 +94,12 @@ impl Cluster {
             nodes: Nodes::default(),
             topics: Topics::default(),
             groups: Groups::default(),
+            transactions: Transactions::default(),
+            transaction_version: if release >= Release::of(4, 0) { 2 } else { 0 },
+            fetch_sessions: BTreeMap::new(),
+            waiting: Waiting::default(),
+            replication_delay: ReplicationDelay::default(),
+            marker_delay: ReplicationDelay::default(),
             timers: Timers::new(),
             random,
             now,
@@ -81,7 +117,11 @@ impl Cluster {
             self.now = now;
             match timer {
                 Timer::Group(timer) => crate::group::handle_timer(self, timer),
+                Timer::Transaction(timer) => crate::transaction::handle_timer(self, timer),
+                Timer::Waited(id) => self.waited_long_enough(id),
+                Timer::Replicated(replicated) => self.replicated(&replicated),
             }
+            self.settle();
         }
         self.now = now;
     }
@@ -94,6 +134,22 @@ impl Cluster {
     /// An id that nothing has had, as the seed decides.
     pub(crate) fn new_uuid(&mut self) -> Uuid {
         random_uuid(&mut self.random)
+    }
+
+    /// Where brokers listen, each once.
+    pub(crate) fn endpoints(&self, brokers: impl Iterator<Item = BrokerId>) -> Vec<NodeEndpoint> {
+        let distinct: BTreeSet<BrokerId> = brokers.filter(|id| id.0 >= 0).collect();
+        let endpoint = |node_id: BrokerId| {
+            let node = self.nodes.node(node_id)?;
+            Some(NodeEndpoint {
+                node_id,
+                host: node.host.clone(),
+                port: i32::from(node.port),
+                rack: node.rack.clone(),
+                ..Default::default()
+            })
+        };
+        distinct.into_iter().filter_map(endpoint).collect()
     }
 
     /// Whether `node` answers for the controller.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use thalweg_protocol::StrBytes;
+use thalweg_protocol::{PartitionId, ProducerId, StrBytes};
 
 use crate::cluster::Cluster;
 
@@ -26,4 +26,13 @@ pub(crate) enum GroupTimer {}
 /// Does what a group's timer was set for.
 pub(crate) fn handle_timer(_cluster: &mut Cluster, timer: GroupTimer) {
     match timer {}
+}
+
+/// A marker has landed on a partition of `__consumer_offsets`.
+pub(crate) fn end_transaction(
+    _cluster: &mut Cluster,
+    _partition: PartitionId,
+    _producer_id: ProducerId,
+    _commit: bool,
+) {
 }

@@ -101,6 +101,7 @@ impl Shared {
         let before = cluster.next_timer_at();
         cluster.handle_timers(self.clock.now());
         let result = what(&mut cluster);
+        cluster.settle();
         let after = cluster.next_timer_at();
         drop(cluster);
         if after != before {

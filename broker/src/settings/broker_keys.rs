@@ -153,6 +153,18 @@ pub(crate) const BROKER_KEYS: &[Definition] = &[
         "How long a partition remembers an idle producer.",
     ),
     row(
+        "share.coordinator.state.topic.num.partitions",
+        POSITIVE,
+        "50",
+        "Partitions of __share_group_state.",
+    ),
+    row(
+        "share.coordinator.state.topic.replication.factor",
+        POSITIVE,
+        "3",
+        "Replicas of __share_group_state.",
+    ),
+    row(
         "transaction.abort.timed.out.transaction.cleanup.interval.ms",
         POSITIVE,
         "10000",

@@ -1,12 +1,8 @@
-//! A partition: its log, who leads it, who waits for it.
+//! A partition: its log and who leads it.
 
 use thalweg_protocol::{BrokerId, ErrorCode};
 
 use crate::log::Log;
-
-/// Names a request that waits for something to happen to partitions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct WaitId(pub(crate) u64);
 
 /// A partition of a topic.
 #[derive(Debug, Default)]
@@ -18,8 +14,6 @@ pub(crate) struct Partition {
     pub(crate) in_sync: Vec<BrokerId>,
     pub(crate) leader: Option<BrokerId>,
     pub(crate) leader_epoch: i32,
-    /// Requests to look at again when the log, its marks or its leader change.
-    pub(crate) waiting: Vec<WaitId>,
 }
 
 impl Partition {

@@ -1,0 +1,165 @@
+//! Fetch: reads batches, and waits for them where there are too few.
+
+mod read;
+mod session;
+
+use std::time::Duration;
+
+use thalweg_protocol::messages::{
+    FetchRequest, FetchResponse, FetchableTopicResponse, NodeEndpoint,
+};
+use thalweg_protocol::{BrokerId, ErrorCode, PartitionId, StrBytes};
+
+use self::read::{Limits, ReadAs, Reading};
+use self::session::{Context, Fetched};
+use crate::cluster::{Caller, Cluster, Reply, Wait};
+
+pub(crate) use self::session::FetchSessions;
+
+/// No topic of that id, or a name for it.
+const TOPIC_IDS_FROM: i16 = 13;
+
+/// Answers with what there is, or when there is enough of it.
+pub(super) fn fetch(
+    cluster: &mut Cluster,
+    caller: &Caller,
+    mut request: FetchRequest,
+    reply: Reply<FetchRequest>,
+) {
+    let now = cluster.now;
+    let by_id = caller.version >= TOPIC_IDS_FROM;
+    let sessions = cluster.fetch_sessions.entry(caller.node).or_default();
+    let context = match sessions.begin(&mut request, by_id, now, &mut cluster.random) {
+        Ok(context) => context,
+        Err(error_code) => {
+            return reply.send(&FetchResponse {
+                error_code,
+                ..Default::default()
+            });
+        }
+    };
+    let at_most = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or_default());
+    let mut fetching = Fetching {
+        how: ReadAs {
+            node: caller.node,
+            committed: request.isolation_level == 1,
+            by_id,
+            from_followers: caller.version >= 11,
+        },
+        bytes_min: usize::try_from(request.min_bytes).unwrap_or_default(),
+        bytes_max: usize::try_from(request.max_bytes).unwrap_or_default(),
+        context,
+        reply: Some(reply),
+    };
+    if fetching.try_answer(cluster, at_most.is_zero()) {
+        return;
+    }
+    let partitions = fetching.context.partitions.iter();
+    let places: Vec<(StrBytes, PartitionId)> = partitions
+        .filter_map(|fetched| {
+            Some((
+                fetching.how.name(cluster, fetched)?,
+                fetched.place.partition,
+            ))
+        })
+        .collect();
+    cluster.wait(Box::new(fetching), places, at_most);
+}
+
+/// A fetch that may wait.
+#[derive(Debug)]
+struct Fetching {
+    how: ReadAs,
+    bytes_min: usize,
+    bytes_max: usize,
+    context: Context,
+    reply: Option<Reply<FetchRequest>>,
+}
+
+impl Fetching {
+    /// Whether there is enough to answer with.
+    fn is_enough(&self, cluster: &Cluster) -> bool {
+        let mut total = 0;
+        for fetched in &self.context.partitions {
+            match self.how.available(cluster, fetched, self.bytes_min) {
+                Some(bytes) => total += bytes,
+                // An error is told at once.
+                None => return true,
+            }
+            if total >= self.bytes_min {
+                return true;
+            }
+        }
+        total >= self.bytes_min || self.context.partitions.is_empty()
+    }
+
+    fn answer(&self, cluster: &mut Cluster, reply: Reply<FetchRequest>) {
+        let mut limits = Limits {
+            bytes_left: self.bytes_max,
+            found_any: false,
+        };
+        let mut response = FetchResponse {
+            session_id: self.context.session_id,
+            ..Default::default()
+        };
+        for fetched in &self.context.partitions {
+            let Reading { found, .. } = self.how.read(cluster, fetched, &mut limits);
+            let sessions = cluster.fetch_sessions.entry(self.how.node).or_default();
+            if sessions.has_to_tell(&self.context, &fetched.place, &found) {
+                push(&mut response.responses, fetched, found);
+            }
+        }
+        if reply.version() >= 16 {
+            response.node_endpoints = endpoints(cluster, &response);
+        }
+        reply.send(&response);
+    }
+}
+
+impl Wait for Fetching {
+    fn try_answer(&mut self, cluster: &mut Cluster, last: bool) -> bool {
+        if self.reply.as_ref().is_some_and(Reply::is_orphaned) {
+            return true;
+        }
+        if !last && !self.is_enough(cluster) {
+            return false;
+        }
+        if let Some(reply) = self.reply.take() {
+            self.answer(cluster, reply);
+        }
+        true
+    }
+}
+
+fn push(
+    responses: &mut Vec<FetchableTopicResponse>,
+    fetched: &Fetched,
+    found: thalweg_protocol::messages::FetchPartitionData,
+) {
+    let place = &fetched.place;
+    match responses.last_mut() {
+        Some(last) if last.topic == place.topic && last.topic_id == place.topic_id => {
+            last.partitions.push(found);
+        }
+        _ => responses.push(FetchableTopicResponse {
+            topic: place.topic.clone(),
+            topic_id: place.topic_id,
+            partitions: vec![found],
+            ..Default::default()
+        }),
+    }
+}
+
+/// Where the leaders listen that the response names (KIP-951).
+fn endpoints(cluster: &Cluster, response: &FetchResponse) -> Vec<NodeEndpoint> {
+    let partitions = response
+        .responses
+        .iter()
+        .flat_map(|topic| &topic.partitions);
+    let moved = partitions.filter(|partition| {
+        partition.error_code == ErrorCode::NOT_LEADER_OR_FOLLOWER
+            || partition.error_code == ErrorCode::FENCED_LEADER_EPOCH
+    });
+    let leaders = moved.map(|partition| partition.current_leader.leader_id);
+    cluster.endpoints(leaders.collect::<Vec<BrokerId>>().into_iter())
+}

@@ -1,0 +1,188 @@
+//! Reads one partition of a fetch.
+
+use bytes::Bytes;
+use thalweg_protocol::messages::{
+    AbortedTransaction, FetchEpochEndOffset, FetchPartitionData, LeaderIdAndEpoch,
+};
+use thalweg_protocol::{BrokerId, ErrorCode, Offset, StrBytes};
+
+use super::session::Fetched;
+use crate::cluster::Cluster;
+use crate::topic::Partition;
+
+/// How a request reads.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ReadAs {
+    pub(super) node: BrokerId,
+    /// Not beyond the last stable offset, with the aborted transactions.
+    pub(super) committed: bool,
+    /// Topics are named by their ids.
+    pub(super) by_id: bool,
+    /// Followers may be read too (KIP-392).
+    pub(super) from_followers: bool,
+}
+
+/// What is left of a request's limits.
+#[derive(Debug)]
+pub(super) struct Limits {
+    pub(super) bytes_left: usize,
+    /// Whether a partition has given anything: the first to do so may exceed all limits.
+    pub(super) found_any: bool,
+}
+
+/// What was read of a partition.
+#[derive(Debug)]
+pub(super) struct Reading {
+    pub(super) found: FetchPartitionData,
+}
+
+impl ReadAs {
+    /// The name of the topic, if there is one.
+    pub(super) fn name(&self, cluster: &Cluster, fetched: &Fetched) -> Option<StrBytes> {
+        if self.by_id {
+            return cluster.topics.name_of(&fetched.place.topic_id).cloned();
+        }
+        cluster.topics.topic(&fetched.place.topic)?;
+        Some(fetched.place.topic.clone())
+    }
+
+    /// The partition, if it can be read here as asked for.
+    fn partition<'a>(
+        &self,
+        cluster: &'a Cluster,
+        fetched: &Fetched,
+    ) -> Result<&'a Partition, (ErrorCode, Option<&'a Partition>)> {
+        let unknown = if self.by_id {
+            ErrorCode::UNKNOWN_TOPIC_ID
+        } else {
+            ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
+        };
+        let name = self.name(cluster, fetched).ok_or((unknown, None))?;
+        let partition = cluster.topics.partition(&name, fetched.place.partition);
+        let partition = partition.ok_or((ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, None))?;
+        let believed = fetched.asked.current_leader_epoch;
+        let error_code = match partition.check_leader(self.node, believed) {
+            ErrorCode::NOT_LEADER_OR_FOLLOWER
+                if self.from_followers && partition.in_sync.contains(&self.node) =>
+            {
+                ErrorCode::NONE
+            }
+            code => code,
+        };
+        if !error_code.is_none() {
+            return Err((error_code, Some(partition)));
+        }
+        let offset = fetched.asked.fetch_offset.0;
+        if !(partition.log.start()..=partition.log.end()).contains(&offset) {
+            return Err((ErrorCode::OFFSET_OUT_OF_RANGE, Some(partition)));
+        }
+        Ok(partition)
+    }
+
+    /// The offset up to which is read.
+    fn until(&self, partition: &Partition) -> i64 {
+        if self.committed {
+            partition.log.last_stable_offset()
+        } else {
+            partition.log.high_watermark()
+        }
+    }
+
+    /// How many bytes there are to read, counted up to `enough`; `None` where an error or a diverged
+    /// log is to be told.
+    pub(super) fn available(
+        &self,
+        cluster: &Cluster,
+        fetched: &Fetched,
+        enough: usize,
+    ) -> Option<usize> {
+        let partition = self.partition(cluster, fetched).ok()?;
+        if diverged(partition, fetched).is_some() {
+            return None;
+        }
+        let enough = enough.min(usize::try_from(fetched.asked.partition_max_bytes).unwrap_or(0));
+        let from = fetched.asked.fetch_offset.0;
+        Some(
+            partition
+                .log
+                .bytes_between(from, self.until(partition), enough.max(1)),
+        )
+    }
+
+    /// Reads the partition.
+    pub(super) fn read(
+        &self,
+        cluster: &Cluster,
+        fetched: &Fetched,
+        limits: &mut Limits,
+    ) -> Reading {
+        let mut found = FetchPartitionData {
+            partition_index: fetched.place.partition,
+            high_watermark: Offset(-1),
+            aborted_transactions: None,
+            records: Some(Bytes::new()),
+            ..Default::default()
+        };
+        let partition = match self.partition(cluster, fetched) {
+            Ok(partition) => partition,
+            Err((error_code, partition)) => {
+                found.error_code = error_code;
+                let moved = error_code == ErrorCode::NOT_LEADER_OR_FOLLOWER
+                    || error_code == ErrorCode::FENCED_LEADER_EPOCH;
+                if let Some(partition) = partition.filter(|_| moved) {
+                    found.current_leader = LeaderIdAndEpoch {
+                        leader_id: partition.leader.unwrap_or_default(),
+                        leader_epoch: partition.leader_epoch,
+                        ..Default::default()
+                    };
+                }
+                return Reading { found };
+            }
+        };
+        let log = &partition.log;
+        found.high_watermark = Offset(log.high_watermark());
+        found.last_stable_offset = Offset(log.last_stable_offset());
+        found.log_start_offset = Offset(log.start());
+        if let Some(end) = diverged(partition, fetched) {
+            found.diverging_epoch = end;
+            return Reading { found };
+        }
+        let from = fetched.asked.fetch_offset.0;
+        let of_partition = usize::try_from(fetched.asked.partition_max_bytes).unwrap_or_default();
+        let bytes_max = of_partition.min(limits.bytes_left);
+        let (records, end) = log.read(from, self.until(partition), bytes_max, !limits.found_any);
+        limits.found_any |= !records.is_empty();
+        limits.bytes_left = limits.bytes_left.saturating_sub(records.len());
+        if self.committed {
+            let aborted = log.aborted_between(from, end).into_iter();
+            let aborted = aborted.map(|range| AbortedTransaction {
+                producer_id: range.producer_id,
+                first_offset: Offset(range.first),
+                ..Default::default()
+            });
+            found.aborted_transactions = Some(aborted.collect());
+        }
+        found.records = Some(records);
+        Reading { found }
+    }
+}
+
+/// Where the log of whoever asks and this one part, if they do (KIP-595).
+fn diverged(partition: &Partition, fetched: &Fetched) -> Option<FetchEpochEndOffset> {
+    let last = fetched.asked.last_fetched_epoch;
+    if last < 0 {
+        return None;
+    }
+    let log = &partition.log;
+    let (epoch, end) = log
+        .epochs()
+        .end_of(last, partition.leader_epoch, log.end())?;
+    if epoch >= last && end >= fetched.asked.fetch_offset.0 {
+        return None;
+    }
+    Some(FetchEpochEndOffset {
+        epoch,
+        end_offset: Offset(end),
+        ..Default::default()
+    })
+}

@@ -1,0 +1,140 @@
+//! ListOffsets: where a partition begins and ends, and where a time is.
+
+use thalweg_protocol::messages::{
+    ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse,
+    ListOffsetsTopic, ListOffsetsTopicResponse,
+};
+use thalweg_protocol::records::{Columns, Decompressor};
+use thalweg_protocol::{ErrorCode, Offset, StrBytes};
+
+use crate::cluster::{Caller, Cluster};
+use crate::log::{Log, StoredBatch};
+use crate::topic::Partition;
+
+const LATEST: i64 = -1;
+const EARLIEST: i64 = -2;
+const MAX_TIMESTAMP: i64 = -3;
+const EARLIEST_LOCAL: i64 = -4;
+const LATEST_TIERED: i64 = -5;
+const EARLIEST_PENDING_UPLOAD: i64 = -6;
+
+/// The version from which a special timestamp is understood; below it is a time like any other.
+fn known_from(timestamp: i64) -> i16 {
+    match timestamp {
+        MAX_TIMESTAMP => 7,
+        EARLIEST_LOCAL => 8,
+        LATEST_TIERED => 9,
+        EARLIEST_PENDING_UPLOAD => 11,
+        _ => 0,
+    }
+}
+
+/// Answers for each partition.
+pub(super) fn list_offsets(
+    cluster: &mut Cluster,
+    caller: &Caller,
+    request: ListOffsetsRequest,
+) -> ListOffsetsResponse {
+    let committed = request.isolation_level == 1;
+    let topic = |topic: ListOffsetsTopic| ListOffsetsTopicResponse {
+        partitions: topic
+            .partitions
+            .iter()
+            .map(|asked| one(cluster, caller, &topic.name, asked, committed))
+            .collect(),
+        name: topic.name,
+        ..Default::default()
+    };
+    ListOffsetsResponse {
+        topics: request.topics.into_iter().map(topic).collect(),
+        ..Default::default()
+    }
+}
+
+fn one(
+    cluster: &Cluster,
+    caller: &Caller,
+    topic: &StrBytes,
+    asked: &ListOffsetsPartition,
+    committed: bool,
+) -> ListOffsetsPartitionResponse {
+    let mut answer = ListOffsetsPartitionResponse {
+        partition_index: asked.partition_index,
+        ..Default::default()
+    };
+    let Some(partition) = cluster.topics.partition(topic, asked.partition_index) else {
+        answer.error_code = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+        return answer;
+    };
+    answer.error_code = partition.check_leader(caller.node, asked.current_leader_epoch);
+    if !answer.error_code.is_none() {
+        return answer;
+    }
+    if asked.timestamp < EARLIEST_PENDING_UPLOAD || caller.version < known_from(asked.timestamp) {
+        answer.error_code = ErrorCode::UNSUPPORTED_VERSION;
+        return answer;
+    }
+    if let Some((offset, timestamp, leader_epoch)) = find(partition, asked.timestamp, committed) {
+        answer.offset = Offset(offset);
+        answer.timestamp = timestamp;
+        answer.leader_epoch = leader_epoch;
+    }
+    answer
+}
+
+/// The offset, the timestamp and the leader epoch of what is asked for.
+fn find(partition: &Partition, timestamp: i64, committed: bool) -> Option<(i64, i64, i32)> {
+    let log = &partition.log;
+    let until = if committed {
+        log.last_stable_offset()
+    } else {
+        log.high_watermark()
+    };
+    let epoch_at = |offset| log.epochs().epoch_at(offset).unwrap_or(-1);
+    match timestamp {
+        LATEST => Some((until, -1, partition.leader_epoch)),
+        EARLIEST | EARLIEST_LOCAL => Some((log.start(), -1, epoch_at(log.start()))),
+        LATEST_TIERED | EARLIEST_PENDING_UPLOAD => None,
+        MAX_TIMESTAMP => {
+            let (offset, timestamp) = latest_record(log)?;
+            (offset < until).then(|| (offset, timestamp, epoch_at(offset)))
+        }
+        wanted => {
+            let batch = log.first_batch_at(wanted, until)?;
+            let (offset, timestamp) = first_record_at(batch, wanted, log.start())?;
+            (offset < until).then(|| (offset, timestamp, epoch_at(offset)))
+        }
+    }
+}
+
+/// The first record with the largest timestamp of all.
+fn latest_record(log: &Log) -> Option<(i64, i64)> {
+    let largest = log
+        .segments()
+        .map(crate::log::Segment::max_timestamp)
+        .max()?;
+    let batch = log
+        .first_batch_at(largest, i64::MAX)
+        .filter(|_| largest >= 0)?;
+    first_record_at(batch, largest, log.start())
+}
+
+/// The first record of `wanted` or later within a batch.
+fn first_record_at(batch: &StoredBatch, wanted: i64, start: i64) -> Option<(i64, i64)> {
+    let (mut columns, mut decompressor) = (Columns::new(), Decompressor::new());
+    let view = batch.view();
+    let rows = columns.decode(&view, &mut decompressor).ok()?;
+    let mut found = rows.iter().filter(|record| record.offset.0 >= start);
+    let log_append_time =
+        view.timestamp_type() == thalweg_protocol::records::TimestampType::LogAppendTime;
+    let timestamp_of = |timestamp| {
+        if log_append_time {
+            view.max_timestamp()
+        } else {
+            timestamp
+        }
+    };
+    found
+        .find(|record| timestamp_of(record.timestamp) >= wanted)
+        .map(|record| (record.offset.0, timestamp_of(record.timestamp)))
+}

@@ -1,0 +1,188 @@
+//! What can be said of a produce request's batches without knowing anything else.
+
+use std::cell::RefCell;
+
+use bytes::Bytes;
+use thalweg_protocol::messages::ProduceRequest;
+use thalweg_protocol::records::{
+    Columns, Compression, Decompressor, RecordBatch, RecordBatches, Rows,
+};
+use thalweg_protocol::{ErrorCode, PartitionId, StrBytes, Uuid};
+
+/// A produce request whose batches were looked at.
+#[derive(Debug)]
+pub(in crate::api) struct Inspected {
+    pub(in crate::api) transactional_id: Option<StrBytes>,
+    pub(in crate::api) acks: i16,
+    pub(in crate::api) timeout_ms: i32,
+    pub(in crate::api) topics: Vec<InspectedTopic>,
+}
+
+#[derive(Debug)]
+pub(in crate::api) struct InspectedTopic {
+    pub(in crate::api) name: StrBytes,
+    pub(in crate::api) id: Uuid,
+    pub(in crate::api) partitions: Vec<InspectedPartition>,
+}
+
+#[derive(Debug)]
+pub(in crate::api) struct InspectedPartition {
+    pub(in crate::api) index: PartitionId,
+    /// The batch and its facts, or why it cannot be appended anywhere.
+    pub(in crate::api) batch: Result<Inspection, Fault>,
+}
+
+/// Why a batch is refused: the code, in words, and the record it is about.
+#[derive(Debug, Clone)]
+pub(in crate::api) struct Fault {
+    pub(in crate::api) error_code: ErrorCode,
+    pub(in crate::api) message: String,
+    pub(in crate::api) records: Vec<(i32, String)>,
+}
+
+impl Fault {
+    pub(in crate::api) fn new(error_code: ErrorCode, message: impl Into<String>) -> Self {
+        Fault {
+            error_code,
+            message: message.into(),
+            records: Vec::new(),
+        }
+    }
+}
+
+/// A batch that is sound in itself.
+#[derive(Debug)]
+pub(in crate::api) struct Inspection {
+    pub(in crate::api) bytes: Bytes,
+    pub(in crate::api) facts: Facts,
+}
+
+/// What a topic may object to.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::api) struct Facts {
+    pub(in crate::api) compression: Compression,
+    /// The first record without a key.
+    pub(in crate::api) keyless: Option<usize>,
+    /// The earliest and the latest record, each with its place in the batch.
+    pub(in crate::api) earliest: (i64, usize),
+    pub(in crate::api) latest: (i64, usize),
+}
+
+/// Looks at every batch.
+pub(in crate::api) fn inspect(request: ProduceRequest) -> Inspected {
+    let partition = |data: thalweg_protocol::messages::PartitionProduceData| InspectedPartition {
+        index: data.index,
+        batch: inspect_records(data.records.unwrap_or_default()),
+    };
+    let topic = |data: thalweg_protocol::messages::TopicProduceData| InspectedTopic {
+        name: data.name,
+        id: data.topic_id,
+        partitions: data.partition_data.into_iter().map(partition).collect(),
+    };
+    Inspected {
+        transactional_id: request.transactional_id,
+        acks: request.acks,
+        timeout_ms: request.timeout_ms,
+        topics: request.topic_data.into_iter().map(topic).collect(),
+    }
+}
+
+thread_local! {
+    // Buffers that would otherwise be made anew for every batch.
+    static READER: RefCell<(Columns, Decompressor)> =
+        RefCell::new((Columns::new(), Decompressor::new()));
+}
+
+fn inspect_records(records: Bytes) -> Result<Inspection, Fault> {
+    let mut batches = RecordBatches::new(&records);
+    let batch = match batches.next() {
+        None => {
+            return Err(Fault::new(
+                ErrorCode::INVALID_RECORD,
+                "Produce requests with version 3 or higher are not allowed to contain an empty record set.",
+            ));
+        }
+        Some(Err(error)) => return Err(Fault::new(ErrorCode::CORRUPT_MESSAGE, error.to_string())),
+        Some(Ok(batch)) => batch,
+    };
+    if batch.magic() != 2 {
+        let message = "Produce requests with version 3 or higher are only allowed to contain record batches with magic version 2";
+        return Err(Fault::new(ErrorCode::INVALID_RECORD, message));
+    }
+    if batch.encoded_len() != records.len() {
+        let message = "Produce requests with version 3 or higher are only allowed to contain exactly one record batch";
+        return Err(Fault::new(ErrorCode::INVALID_RECORD, message));
+    }
+    check_header(&batch)?;
+    let facts = READER.with_borrow_mut(|(columns, decompressor)| {
+        let rows = columns.decode(&batch, decompressor).map_err(|error| {
+            let code = match error {
+                thalweg_protocol::records::RecordError::CrcMismatch { .. } => {
+                    ErrorCode::CORRUPT_MESSAGE
+                }
+                _ => ErrorCode::INVALID_RECORD,
+            };
+            Fault::new(code, error.to_string())
+        })?;
+        facts_of(&batch, &rows)
+    })?;
+    Ok(Inspection {
+        bytes: records.clone(),
+        facts,
+    })
+}
+
+fn check_header(batch: &RecordBatch<'_>) -> Result<(), Fault> {
+    if batch.verify_crc().is_err() {
+        let message = "Record is corrupt: the stored checksum is not that of the record batch.";
+        return Err(Fault::new(ErrorCode::CORRUPT_MESSAGE, message));
+    }
+    let span = batch.last_offset().0 - batch.base_offset().0 + 1;
+    let count = batch.record_count().unwrap_or_default();
+    let fault = if batch.is_control() {
+        "Clients are not allowed to write control records".to_owned()
+    } else if count == 0 || usize::try_from(span).ok() != Some(count) {
+        format!("Inconsistent batch offset range: {count} records span {span} offsets")
+    } else if batch.producer_id().0 >= 0 && batch.base_sequence() < 0 {
+        format!(
+            "Invalid sequence number {} in record batch with producerId {}",
+            batch.base_sequence(),
+            batch.producer_id()
+        )
+    } else if batch.is_transactional() && batch.producer_id().0 < 0 {
+        "Transactional record batch without a producer id".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(Fault::new(ErrorCode::INVALID_RECORD, fault))
+}
+
+fn facts_of(batch: &RecordBatch<'_>, rows: &Rows<'_>) -> Result<Facts, Fault> {
+    let invalid = |error: thalweg_protocol::records::RecordError| {
+        Fault::new(ErrorCode::INVALID_RECORD, error.to_string())
+    };
+    let mut facts = Facts {
+        compression: batch.compression().map_err(invalid)?,
+        keyless: None,
+        earliest: (i64::MAX, 0),
+        latest: (i64::MIN, 0),
+    };
+    for (row, timestamp) in rows.timestamps().enumerate() {
+        facts.earliest = facts.earliest.min((timestamp, row));
+        if timestamp > facts.latest.0 {
+            facts.latest = (timestamp, row);
+        }
+        if facts.keyless.is_none() && rows.key(row).is_none() {
+            facts.keyless = Some(row);
+        }
+    }
+    if facts.latest.0 != batch.max_timestamp() {
+        // Kafka mends the header instead; a client that gets it wrong is told here.
+        tracing::debug!(
+            claimed = batch.max_timestamp(),
+            found = facts.latest.0,
+            "max timestamp"
+        );
+    }
+    Ok(facts)
+}

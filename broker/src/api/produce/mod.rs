@@ -1,0 +1,446 @@
+//! Produce: checks batches and appends them.
+
+mod inspect;
+
+use std::time::Duration;
+
+use thalweg_protocol::messages::{
+    BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse,
+    ProduceRequest, ProduceResponse, TopicProduceResponse,
+};
+use thalweg_protocol::records::{Compression, RecordBatch};
+use thalweg_protocol::{BrokerId, ErrorCode, Offset, PartitionId, StrBytes};
+
+use self::inspect::{Fault, Inspection};
+use crate::cluster::{Caller, Cluster, Reply, Wait};
+use crate::log::{AppendAs, Appended, SequenceError, only_batch};
+use crate::topic::TopicConfig;
+
+pub(in crate::api) use self::inspect::{Inspected, inspect};
+
+/// The acknowledgements a producer may ask for.
+const ALL: i16 = -1;
+const NONE: i16 = 0;
+const LEADER: i16 = 1;
+
+/// Appends the batches, and answers when those that are to be replicated are.
+pub(super) fn produce(
+    cluster: &mut Cluster,
+    caller: &Caller,
+    request: Inspected,
+    reply: Reply<ProduceRequest>,
+) {
+    let acks = request.acks;
+    let timeout = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or_default());
+    let mut outstanding = Vec::new();
+    let mut response = ProduceResponse::default();
+    for topic in request.topics {
+        let (name, unknown) = resolve(cluster, caller, &topic.name, &topic.id);
+        let mut answered = TopicProduceResponse {
+            name: topic.name,
+            topic_id: topic.id,
+            ..Default::default()
+        };
+        for partition in topic.partitions {
+            let index = partition.index;
+            let appended = match unknown {
+                Some(code) => Err(Fault::new(
+                    code,
+                    "This server does not host this topic-partition.",
+                )),
+                None => append(
+                    cluster,
+                    caller,
+                    acks,
+                    &request.transactional_id,
+                    (&name, index),
+                    partition.batch,
+                ),
+            };
+            if let Ok(appended) = &appended {
+                outstanding.push(Outstanding {
+                    topic: name.clone(),
+                    partition: index,
+                    needed: appended.last_offset + 1,
+                    topic_at: response.responses.len(),
+                    partition_at: answered.partition_responses.len(),
+                });
+            }
+            answered.partition_responses.push(partition_response(
+                cluster,
+                (&name, index),
+                appended,
+            ));
+        }
+        response.responses.push(answered);
+    }
+    match acks {
+        NONE => {
+            let partitions = response
+                .responses
+                .iter()
+                .flat_map(|topic| &topic.partition_responses);
+            // There is no answer to say it in: as Kafka does, the connection says that it failed.
+            if partitions
+                .clone()
+                .any(|partition| !partition.error_code.is_none())
+            {
+                return reply.close();
+            }
+            reply.send_nothing();
+        }
+        ALL => {
+            let mut wait = Replicating {
+                reply: Some(reply),
+                response,
+                outstanding,
+                node: caller.node,
+            };
+            if !wait.try_answer(cluster, timeout.is_zero()) {
+                let places = wait.outstanding.iter();
+                let places: Vec<_> = places.map(|o| (o.topic.clone(), o.partition)).collect();
+                cluster.wait(Box::new(wait), places, timeout);
+            }
+        }
+        _ => finish(cluster, response, reply),
+    }
+}
+
+fn finish(cluster: &Cluster, mut response: ProduceResponse, reply: Reply<ProduceRequest>) {
+    if reply.version() >= 10 {
+        response.node_endpoints = endpoints(cluster, &response);
+    }
+    reply.send(&response);
+}
+
+/// Where the leaders listen that the response names (KIP-951).
+fn endpoints(cluster: &Cluster, response: &ProduceResponse) -> Vec<NodeEndpoint> {
+    let partitions = response
+        .responses
+        .iter()
+        .flat_map(|topic| &topic.partition_responses);
+    let leaders = partitions.map(|partition| partition.current_leader.leader_id);
+    cluster.endpoints(leaders)
+}
+
+/// The topic's name, or the error for one there is not.
+fn resolve(
+    cluster: &Cluster,
+    caller: &Caller,
+    name: &StrBytes,
+    id: &thalweg_protocol::Uuid,
+) -> (StrBytes, Option<ErrorCode>) {
+    if caller.version >= 13 {
+        return match cluster.topics.name_of(id) {
+            Some(name) => (name.clone(), None),
+            None => (StrBytes::new(), Some(ErrorCode::UNKNOWN_TOPIC_ID)),
+        };
+    }
+    let unknown = cluster.topics.topic(name).is_none();
+    let name = name.detached();
+    (
+        name,
+        unknown.then_some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
+    )
+}
+
+fn partition_response(
+    cluster: &Cluster,
+    (topic, index): (&StrBytes, PartitionId),
+    appended: Result<Appended, Fault>,
+) -> PartitionProduceResponse {
+    let partition = cluster.topics.partition(topic, index);
+    match appended {
+        Ok(appended) => PartitionProduceResponse {
+            index,
+            base_offset: Offset(appended.base_offset),
+            log_append_time_ms: appended.log_append_time_ms,
+            log_start_offset: Offset(partition.map_or(-1, |partition| partition.log.start())),
+            ..Default::default()
+        },
+        Err(fault) => {
+            let moved = fault.error_code == ErrorCode::NOT_LEADER_OR_FOLLOWER;
+            let leader = partition.filter(|_| moved);
+            PartitionProduceResponse {
+                index,
+                error_code: fault.error_code,
+                base_offset: Offset(-1),
+                record_errors: fault.records.into_iter().map(record_error).collect(),
+                error_message: Some(fault.message.into()),
+                current_leader: leader.map(leader_of).unwrap_or_default(),
+                ..Default::default()
+            }
+        }
+    }
+}
+
+fn leader_of(partition: &crate::topic::Partition) -> LeaderIdAndEpoch {
+    LeaderIdAndEpoch {
+        leader_id: partition.leader.unwrap_or_default(),
+        leader_epoch: partition.leader_epoch,
+        ..Default::default()
+    }
+}
+
+fn record_error((batch_index, message): (i32, String)) -> BatchIndexAndErrorMessage {
+    BatchIndexAndErrorMessage {
+        batch_index,
+        batch_index_error_message: Some(message.into()),
+        ..Default::default()
+    }
+}
+
+/// Appends one batch, or says why not.
+fn append(
+    cluster: &mut Cluster,
+    caller: &Caller,
+    acks: i16,
+    transactional_id: &Option<StrBytes>,
+    (topic, index): (&StrBytes, PartitionId),
+    batch: Result<Inspection, Fault>,
+) -> Result<Appended, Fault> {
+    if ![ALL, NONE, LEADER].contains(&acks) {
+        let message = "Produce request specified an invalid value for required acks.";
+        return Err(Fault::new(ErrorCode::INVALID_REQUIRED_ACKS, message));
+    }
+    let Some(found) = cluster.topics.topic(topic) else {
+        return Err(Fault::new(
+            ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+            "This server does not host this topic-partition.",
+        ));
+    };
+    let Some(partition) = found.partition(index) else {
+        return Err(Fault::new(
+            ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+            "This server does not host this topic-partition.",
+        ));
+    };
+    match partition.check_leader(caller.node, -1) {
+        ErrorCode::NONE => {}
+        code => {
+            return Err(Fault::new(
+                code,
+                "This server is not the leader for that topic-partition.",
+            ));
+        }
+    }
+    if acks == ALL && partition.in_sync.len() < found.config.in_sync_min() {
+        let (have, need) = (partition.in_sync.len(), found.config.in_sync_min());
+        let message = format!(
+            "The size of the current ISR : {have} is insufficient to satisfy the min.isr requirement of {need} for partition {topic}-{index}"
+        );
+        return Err(Fault::new(ErrorCode::NOT_ENOUGH_REPLICAS, message));
+    }
+    let inspection = batch?;
+    check_topic(
+        &found.config,
+        &inspection,
+        cluster.now.wall_ms,
+        caller.version,
+    )?;
+    let how = AppendAs {
+        leader_epoch: partition.leader_epoch,
+        now_ms: cluster.now.wall_ms,
+        log_append_time: found.config.log_append_time(),
+        segment_bytes: found.config.segment_bytes(),
+        segment_ms: found.config.segment_ms(),
+    };
+    let view = only_batch(&inspection.bytes).expect("inspected");
+    if view.is_transactional() {
+        let place = (topic, index);
+        crate::transaction::check_produce(cluster, caller, transactional_id.as_ref(), &view, place)
+            .map_err(|code| {
+                Fault::new(code, "The producer's transaction does not take this batch.")
+            })?;
+    }
+    if let Some(known) = check_producer(cluster, (topic, index), &view)? {
+        return Ok(known);
+    }
+    let appended = {
+        let partition = cluster
+            .topics
+            .partition_mut(topic, index)
+            .expect("found above");
+        partition.log.append(&inspection.bytes, how)
+    };
+    cluster.appended(topic, index);
+    Ok(appended)
+}
+
+/// Whether the topic takes the batch.
+fn check_topic(
+    config: &TopicConfig,
+    inspection: &Inspection,
+    now_ms: i64,
+    version: i16,
+) -> Result<(), Fault> {
+    let facts = &inspection.facts;
+    if facts.compression == Compression::Zstd && version < 7 {
+        let message =
+            "Produce requests with version 6 or below are not allowed to use ZStandard compression";
+        return Err(Fault::new(ErrorCode::UNSUPPORTED_COMPRESSION_TYPE, message));
+    }
+    let (bytes, most) = (inspection.bytes.len(), config.message_bytes_max());
+    if bytes > most {
+        let message = format!(
+            "The record batch size in the append is {bytes} bytes which exceeds the maximum configured value of {most}."
+        );
+        return Err(Fault::new(ErrorCode::MESSAGE_TOO_LARGE, message));
+    }
+    let segment = config.segment_bytes();
+    if bytes > segment {
+        let message = format!(
+            "Message batch size is {bytes} bytes in append to partition, which exceeds the maximum configured segment size of {segment}."
+        );
+        return Err(Fault::new(ErrorCode::RECORD_LIST_TOO_LARGE, message));
+    }
+    if let Some(row) = facts.keyless.filter(|_| config.compacts()) {
+        let message = "One or more records have been rejected due to validation failure: Compacted topic cannot accept message without key";
+        let mut fault = Fault::new(ErrorCode::INVALID_RECORD, message);
+        let row = i32::try_from(row).unwrap_or(i32::MAX);
+        fault.records.push((
+            row,
+            "Compacted topic cannot accept message without key".to_owned(),
+        ));
+        return Err(fault);
+    }
+    if config.log_append_time() {
+        return Ok(());
+    }
+    let (before, after) = config.timestamp_bounds_ms();
+    let too_old = facts.earliest.0 >= 0 && now_ms.saturating_sub(facts.earliest.0) > before;
+    let too_new = facts.latest.0.saturating_sub(now_ms) > after;
+    if !too_old && !too_new {
+        return Ok(());
+    }
+    let (timestamp, row) = if too_old {
+        facts.earliest
+    } else {
+        facts.latest
+    };
+    let least = now_ms.saturating_sub(before);
+    let most = now_ms.saturating_add(after);
+    let words = format!(
+        "Timestamp {timestamp} of message with offset {row} is out of range. The timestamp should be within [{least}, {most}]"
+    );
+    let message =
+        format!("One or more records have been rejected due to invalid timestamp: {words}");
+    let mut fault = Fault::new(ErrorCode::INVALID_TIMESTAMP, message);
+    fault
+        .records
+        .push((i32::try_from(row).unwrap_or(i32::MAX), words));
+    Err(fault)
+}
+
+/// Whether a batch of an idempotent producer follows its last one; where it repeats one, where that
+/// lies.
+fn check_producer(
+    cluster: &Cluster,
+    (topic, index): (&StrBytes, PartitionId),
+    view: &RecordBatch<'_>,
+) -> Result<Option<Appended>, Fault> {
+    if view.producer_id().0 < 0 {
+        return Ok(None);
+    }
+    let Some(partition) = cluster.topics.partition(topic, index) else {
+        return Ok(None);
+    };
+    let (id, base) = (view.producer_id(), view.base_sequence());
+    match partition.log.producers().check(view) {
+        Ok(None) => Ok(None),
+        Ok(Some(known)) => Ok(Some(Appended {
+            base_offset: known.base_offset,
+            last_offset: known.last_offset,
+            log_append_time_ms: -1,
+        })),
+        Err(SequenceError::OldProducerEpoch { known }) => {
+            let epoch = view.producer_epoch();
+            let message = format!(
+                "Epoch of producer {id} at offset {} in {topic}-{index} is {epoch}, which is smaller than the last seen epoch {known}",
+                partition.log.end()
+            );
+            Err(Fault::new(ErrorCode::INVALID_PRODUCER_EPOCH, message))
+        }
+        Err(SequenceError::OutOfOrder { last_sequence }) => {
+            let message = format!(
+                "Out of order sequence number for producer {id} at offset {} in partition {topic}-{index}: {base} (incoming seq. number), {last_sequence} (current end sequence number)",
+                partition.log.end()
+            );
+            Err(Fault::new(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER, message))
+        }
+    }
+}
+
+/// A partition whose batch is not replicated yet, and where its answer stands.
+#[derive(Debug)]
+struct Outstanding {
+    topic: StrBytes,
+    partition: PartitionId,
+    /// What the high watermark has to reach.
+    needed: i64,
+    topic_at: usize,
+    partition_at: usize,
+}
+
+/// A request with acks=all.
+#[derive(Debug)]
+struct Replicating {
+    reply: Option<Reply<ProduceRequest>>,
+    response: ProduceResponse,
+    outstanding: Vec<Outstanding>,
+    node: BrokerId,
+}
+
+impl Replicating {
+    fn fail(response: &mut ProduceResponse, of: &Outstanding, error_code: ErrorCode) {
+        let topic = response.responses.get_mut(of.topic_at);
+        let partition = topic.and_then(|topic| topic.partition_responses.get_mut(of.partition_at));
+        if let Some(partition) = partition {
+            partition.error_code = error_code;
+            partition.base_offset = Offset(-1);
+            partition.log_append_time_ms = -1;
+            partition.log_start_offset = Offset(-1);
+        }
+    }
+}
+
+impl Wait for Replicating {
+    fn try_answer(&mut self, cluster: &mut Cluster, last: bool) -> bool {
+        let (node, response) = (self.node, &mut self.response);
+        self.outstanding.retain(|outstanding| {
+            let Some(topic) = cluster.topics.topic(&outstanding.topic) else {
+                Self::fail(response, outstanding, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+                return false;
+            };
+            let Some(partition) = topic.partition(outstanding.partition) else {
+                Self::fail(response, outstanding, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+                return false;
+            };
+            if partition.leader != Some(node) {
+                Self::fail(response, outstanding, ErrorCode::NOT_LEADER_OR_FOLLOWER);
+                return false;
+            }
+            if partition.log.high_watermark() < outstanding.needed {
+                return true;
+            }
+            if partition.in_sync.len() < topic.config.in_sync_min() {
+                Self::fail(
+                    response,
+                    outstanding,
+                    ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND,
+                );
+            }
+            false
+        });
+        if !self.outstanding.is_empty() && !last {
+            return false;
+        }
+        for outstanding in self.outstanding.drain(..) {
+            Self::fail(response, &outstanding, ErrorCode::REQUEST_TIMED_OUT);
+        }
+        if let Some(reply) = self.reply.take() {
+            finish(cluster, std::mem::take(response), reply);
+        }
+        true
+    }
+}

@@ -1,0 +1,12 @@
+//! Goal: the embedded broker answers as Kafka does, and no request harms it.
+//!
+//! Method: raw requests over in-memory connections, with the clock paused. One file each for what a
+//! group of APIs does.
+
+#![allow(
+    clippy::indexing_slicing,
+    reason = "a test that finds too little fails"
+)]
+
+mod produce_fetch;
+mod support;

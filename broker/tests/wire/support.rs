@@ -1,0 +1,257 @@
+//! A raw client: one request, its answer.
+
+use bytes::{Bytes, BytesMut};
+use thalweg_broker::{Builder, EmbeddedBroker, InMemoryStream};
+use thalweg_protocol::messages::{
+    FetchPartition, FetchRequest, FetchResponse, FetchTopic, FindCoordinatorRequest,
+    InitProducerIdRequest, PartitionProduceData, PartitionProduceResponse, ProduceRequest,
+    TopicProduceData,
+};
+use thalweg_protocol::records::{
+    BatchSeal, Columns, Compression, Compressor, Decompressor, RecordBatchBuilder, RecordBatches,
+};
+use thalweg_protocol::{
+    ErrorCode, Offset, PartitionId, ProducerId, Request, decode_response, encode_request,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+/// Where broker 0 is, in memory.
+pub(crate) const PORT: u16 = 9092;
+
+/// Brokers on this runtime.
+pub(crate) fn start(builder: Builder) -> EmbeddedBroker {
+    builder.start_here().expect("it starts")
+}
+
+/// A connection to a broker.
+pub(crate) struct Raw {
+    pub(crate) stream: InMemoryStream,
+    next_id: i32,
+}
+
+impl Raw {
+    pub(crate) fn connect(kafka: &EmbeddedBroker, port: u16) -> Self {
+        let stream = kafka.connect(port).expect("the broker runs");
+        Raw { stream, next_id: 1 }
+    }
+
+    /// Sends a request and reads its answer.
+    pub(crate) async fn call<R: Request>(&mut self, request: &R, version: i16) -> R::Response {
+        self.send(request, version).await;
+        self.receive::<R>(version)
+            .await
+            .expect("the connection stays open")
+    }
+
+    pub(crate) async fn send<R: Request>(&mut self, request: &R, version: i16) {
+        let id = self.next_id;
+        let frame = encode_request(request, version, id, Some("raw")).expect("it can be encoded");
+        self.stream
+            .write_all(&frame.to_bytes())
+            .await
+            .expect("it can be sent");
+    }
+
+    /// The next answer; `None` where the broker closed the connection.
+    pub(crate) async fn receive<R: Request>(&mut self, version: i16) -> Option<R::Response> {
+        let length = self.stream.read_i32().await.ok()?;
+        let mut frame = BytesMut::zeroed(usize::try_from(length).expect("a length"));
+        self.stream.read_exact(&mut frame).await.ok()?;
+        let (id, response) = decode_response::<R>(frame.freeze(), version).expect("an answer");
+        assert_eq!(id, self.next_id, "the answer to this request");
+        self.next_id += 1;
+        Some(response)
+    }
+}
+
+/// Who wrote a batch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Producer {
+    pub(crate) id: i64,
+    pub(crate) epoch: i16,
+    pub(crate) sequence: i32,
+    pub(crate) transactional: bool,
+}
+
+impl Producer {
+    pub(crate) const NONE: Producer = Producer {
+        id: -1,
+        epoch: -1,
+        sequence: -1,
+        transactional: false,
+    };
+
+    /// An idempotent one at the beginning.
+    pub(crate) fn idempotent(id: i64, epoch: i16) -> Self {
+        Producer {
+            id,
+            epoch,
+            sequence: 0,
+            transactional: false,
+        }
+    }
+
+    pub(crate) fn at(self, sequence: i32) -> Self {
+        Producer { sequence, ..self }
+    }
+
+    pub(crate) fn in_transaction(self) -> Self {
+        Producer {
+            transactional: true,
+            ..self
+        }
+    }
+}
+
+/// A batch of values; keys are the values.
+pub(crate) fn batch(values: &[&str], producer: Producer) -> Bytes {
+    batch_in(values, producer, Compression::None)
+}
+
+pub(crate) fn batch_in(values: &[&str], producer: Producer, compression: Compression) -> Bytes {
+    let mut builder = RecordBatchBuilder::new(compression);
+    for (value, timestamp) in values.iter().zip(1_000..) {
+        let value = value.as_bytes();
+        builder
+            .append(timestamp, Some(value), Some(value), &[])
+            .expect("it fits");
+    }
+    builder.build(&mut Compressor::new()).seal_with(BatchSeal {
+        producer_id: ProducerId(producer.id),
+        producer_epoch: producer.epoch,
+        base_sequence: producer.sequence,
+        transactional: producer.transactional,
+        ..BatchSeal::default()
+    })
+}
+
+/// A request that writes one batch to partition 0.
+pub(crate) fn produce_request(topic: &str, records: Bytes, acks: i16) -> ProduceRequest {
+    let data = PartitionProduceData {
+        index: PartitionId(0),
+        records: Some(records),
+        ..Default::default()
+    };
+    let topic = TopicProduceData {
+        name: topic.into(),
+        partition_data: vec![data],
+        ..Default::default()
+    };
+    ProduceRequest {
+        acks,
+        timeout_ms: 1_000,
+        topic_data: vec![topic],
+        ..Default::default()
+    }
+}
+
+/// Writes one batch to partition 0 with acks=all.
+pub(crate) async fn produce(
+    raw: &mut Raw,
+    topic: &str,
+    records: Bytes,
+) -> PartitionProduceResponse {
+    produce_as(raw, topic, records, None).await
+}
+
+pub(crate) async fn produce_as(
+    raw: &mut Raw,
+    topic: &str,
+    records: Bytes,
+    transactional_id: Option<&str>,
+) -> PartitionProduceResponse {
+    let mut request = produce_request(topic, records, -1);
+    request.transactional_id = transactional_id.map(Into::into);
+    let response = raw.call(&request, 12).await;
+    let mut topics = response.responses.into_iter();
+    let topic = topics.next().expect("the topic");
+    topic
+        .partition_responses
+        .into_iter()
+        .next()
+        .expect("the partition")
+}
+
+/// A request that reads partition 0.
+pub(crate) fn fetch_request(topic: &str, offset: i64, committed: bool) -> FetchRequest {
+    let partition = FetchPartition {
+        partition: PartitionId(0),
+        fetch_offset: Offset(offset),
+        partition_max_bytes: 1 << 20,
+        ..Default::default()
+    };
+    let topic = FetchTopic {
+        topic: topic.into(),
+        partitions: vec![partition],
+        ..Default::default()
+    };
+    FetchRequest {
+        max_bytes: 1 << 20,
+        min_bytes: 1,
+        isolation_level: i8::from(committed),
+        session_epoch: -1,
+        topics: vec![topic],
+        ..Default::default()
+    }
+}
+
+/// Reads partition 0 at once.
+pub(crate) async fn fetch(
+    raw: &mut Raw,
+    topic: &str,
+    offset: i64,
+    committed: bool,
+) -> FetchResponse {
+    raw.call(&fetch_request(topic, offset, committed), 12).await
+}
+
+/// The values of all records but markers, with aborted ones where they were read so.
+pub(crate) fn values(response: &FetchResponse) -> Vec<String> {
+    let partitions = response
+        .responses
+        .iter()
+        .flat_map(|topic| &topic.partitions);
+    let mut all = Vec::new();
+    let (mut columns, mut decompressor) = (Columns::new(), Decompressor::new());
+    for partition in partitions {
+        assert_eq!(partition.error_code, ErrorCode::NONE);
+        let records = partition.records.clone().unwrap_or_default();
+        for batch in RecordBatches::new(&records) {
+            let batch = batch.expect("a batch");
+            if batch.is_control() {
+                continue;
+            }
+            let rows = columns
+                .decode(&batch, &mut decompressor)
+                .expect("sound records");
+            let texts = rows
+                .iter()
+                .map(|row| row.value.unwrap_or_default().to_vec());
+            all.extend(texts.map(|text| String::from_utf8(text).expect("text")));
+        }
+    }
+    all
+}
+
+/// Asks for the coordinator, which makes its topic.
+pub(crate) async fn find_coordinator(raw: &mut Raw, key_type: i8, key: &str) {
+    let request = FindCoordinatorRequest {
+        key_type,
+        coordinator_keys: vec![key.into()],
+        ..Default::default()
+    };
+    let response = raw.call(&request, 4).await;
+    assert_eq!(response.coordinators[0].error_code, ErrorCode::NONE);
+}
+
+/// A producer with a transactional id.
+pub(crate) async fn init_transactional(raw: &mut Raw, id: &str) -> Producer {
+    let request = InitProducerIdRequest {
+        transactional_id: Some(id.into()),
+        transaction_timeout_ms: 60_000,
+        ..Default::default()
+    };
+    let response = raw.call(&request, 4).await;
+    assert_eq!(response.error_code, ErrorCode::NONE);
+    Producer::idempotent(response.producer_id.0, response.producer_epoch).in_transaction()
+}
