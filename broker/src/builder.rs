@@ -3,14 +3,14 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use thalweg_protocol::messages::CreatableTopic;
 use thalweg_protocol::{BrokerId, StrBytes};
 use tokio::runtime::Handle;
 
 use crate::api::create_topic;
-use crate::cluster::{Clock, Cluster, Node};
+use crate::cluster::{Clock, Cluster, Node, ReplicationDelay};
 use crate::embedded::{EmbeddedBroker, OwnThread};
 use crate::release::{Release, UnknownRelease};
 use crate::server::{Limits, Shared};
@@ -65,6 +65,8 @@ pub struct Builder {
     frame_bytes_max: usize,
     connections_max: usize,
     start_ms: Option<i64>,
+    replication_delay: ReplicationDelay,
+    marker_delay: ReplicationDelay,
 }
 
 impl Default for Builder {
@@ -79,6 +81,8 @@ impl Default for Builder {
             frame_bytes_max: 100 << 20,
             connections_max: 10_000,
             start_ms: None,
+            replication_delay: ReplicationDelay::default(),
+            marker_delay: ReplicationDelay::default(),
         }
     }
 }
@@ -141,6 +145,21 @@ impl Builder {
     /// default. It goes on with tokio's clock, and stands still where that is paused.
     pub fn start_time_ms(mut self, wall_ms: i64) -> Self {
         self.start_ms = Some(wall_ms);
+        self
+    }
+
+    /// How long a record takes to all replicas: between the two, drawn anew for each append. Zero by
+    /// default. What is not replicated yet is not read, not acknowledged by acks=all, and lost with a
+    /// leader that is [killed](EmbeddedBroker::kill).
+    pub fn replication_delay(mut self, least: Duration, most: Duration) -> Self {
+        self.replication_delay = ReplicationDelay::new(least, most);
+        self
+    }
+
+    /// How long the outcome of a transaction takes to each of its partitions, after EndTxn was
+    /// answered: between the two, drawn anew for each partition. Zero by default.
+    pub fn marker_delay(mut self, least: Duration, most: Duration) -> Self {
+        self.marker_delay = ReplicationDelay::new(least, most);
         self
     }
 
@@ -207,6 +226,8 @@ impl Builder {
         for (key, value) in &self.settings {
             cluster.settings.set(key, value)?;
         }
+        cluster.replication_delay = self.replication_delay;
+        cluster.marker_delay = self.marker_delay;
         for (address, id) in addresses.iter().zip(0..) {
             let node = Node {
                 host: StrBytes::from(address.ip().to_string()),

@@ -22,6 +22,7 @@ mod api;
 mod builder;
 mod cluster;
 mod embedded;
+mod fault;
 mod group;
 mod log;
 mod release;
@@ -31,7 +32,8 @@ mod topic;
 mod transaction;
 
 pub use builder::{Builder, StartError};
-pub use embedded::EmbeddedBroker;
+pub use embedded::{Connector, EmbeddedBroker, UnknownBroker};
+pub use fault::{Fault, Inject, RequestSeen, faults};
 pub use release::{Release, UnknownRelease};
 pub use server::InMemoryStream;
 pub use settings::SettingError;

@@ -19,6 +19,14 @@ pub(crate) struct ReplicationDelay {
 }
 
 impl ReplicationDelay {
+    /// Between the two, in either order.
+    pub(crate) fn new(one: Duration, other: Duration) -> Self {
+        ReplicationDelay {
+            min: one.min(other),
+            max: one.max(other),
+        }
+    }
+
     pub(crate) fn draw(self, random: &mut fastrand::Rng) -> Duration {
         let spread = u64::try_from((self.max - self.min).as_micros()).unwrap_or(u64::MAX - 1);
         self.min + Duration::from_micros(random.u64(..=spread))

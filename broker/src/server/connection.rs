@@ -14,6 +14,7 @@ use tokio::sync::{oneshot, watch};
 use super::{Admitted, RunState, Shared};
 use crate::api::{self, Call, Job, unsupported_version};
 use crate::cluster::{Caller, Outcome, Principal, Reply};
+use crate::fault::{Fault, RequestSeen, error_answer};
 
 /// What is read at least at a time.
 const READ_BYTES: usize = 1 << 16;
@@ -72,29 +73,85 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     async fn run(mut self) {
         while let Some(frame) = self.next_frame().await {
             self.while_paused().await;
-            let outcome = match self.begin(frame) {
-                Ok(outcome) => outcome.await.unwrap_or(Outcome::Close),
+            let go_on = match self.serve_one(frame).await {
+                Ok(go_on) => go_on,
                 Err(error) => {
                     tracing::warn!(node = self.peer.node.0, connection = self.id, %error, "closed");
-                    return;
+                    false
                 }
             };
-            self.while_paused().await;
-            match outcome {
-                Outcome::Frame(mut frame) => {
-                    while frame.has_remaining() {
-                        if self.stream.write_buf(&mut frame).await.unwrap_or(0) == 0 {
-                            return;
-                        }
-                    }
-                    if self.stream.flush().await.is_err() {
-                        return;
-                    }
-                }
-                Outcome::Nothing => {}
-                Outcome::Close => return,
+            if !go_on {
+                return;
             }
         }
+    }
+
+    /// Handles a request and answers it. Whether the connection goes on.
+    async fn serve_one(&mut self, frame: Bytes) -> Result<bool, DecodeError> {
+        let mut body = Decoder::new(frame.clone());
+        let (key, header) = decode_request_header(&mut body)?;
+        let fault = self.fault(key, &header, &frame.slice(body.position()..));
+        match fault {
+            Fault::Delay(by) => tokio::time::sleep(by).await,
+            Fault::CloseBefore => return Ok(false),
+            Fault::Error(code) => {
+                let (version, id) = (header.request_api_version, header.correlation_id);
+                let answer = error_answer(key, version, id, body, code);
+                return Ok(match answer {
+                    Some(answer) => self.write(answer).await,
+                    None => false,
+                });
+            }
+            _ => {}
+        }
+        let outcome = self
+            .begin(key, header, body)?
+            .await
+            .unwrap_or(Outcome::Close);
+        self.while_paused().await;
+        let answer = match outcome {
+            Outcome::Frame(answer) => answer,
+            Outcome::Nothing => return Ok(fault != Fault::CloseAfter),
+            Outcome::Close => return Ok(false),
+        };
+        Ok(match fault {
+            Fault::CloseAfter => false,
+            Fault::DelayAnswer(by) => {
+                tokio::time::sleep(by).await;
+                self.write(answer).await
+            }
+            Fault::Truncate(bytes) => {
+                self.write(answer.to_bytes().slice(..bytes.min(answer.len())))
+                    .await;
+                false
+            }
+            Fault::Corrupt(at) => self.write(damaged(&answer.to_bytes(), at)).await,
+            _ => self.write(answer).await,
+        })
+    }
+
+    fn fault(&self, key: ApiKey, header: &RequestHeader, body: &Bytes) -> Fault {
+        let Some(inject) = self.shared.injected() else {
+            return Fault::Pass;
+        };
+        inject(&RequestSeen {
+            broker: self.peer.node.0,
+            api: key,
+            version: header.request_api_version,
+            client_id: header.client_id.as_deref(),
+            connection: self.id,
+            body,
+        })
+    }
+
+    /// Writes bytes. Whether all of them went.
+    async fn write(&mut self, mut bytes: impl Buf) -> bool {
+        while bytes.has_remaining() {
+            if self.stream.write_buf(&mut bytes).await.unwrap_or(0) == 0 {
+                return false;
+            }
+        }
+        self.stream.flush().await.is_ok()
     }
 
     async fn while_paused(&mut self) {
@@ -131,9 +188,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// Hands a request over. The answer comes through what is returned.
-    fn begin(&mut self, frame: Bytes) -> Result<oneshot::Receiver<Outcome>, DecodeError> {
-        let mut body = Decoder::new(frame);
-        let (key, header) = decode_request_header(&mut body)?;
+    fn begin(
+        &mut self,
+        key: ApiKey,
+        header: RequestHeader,
+        body: Decoder,
+    ) -> Result<oneshot::Receiver<Outcome>, DecodeError> {
         let (sender, outcome) = oneshot::channel();
         let (id, caller) = (header.correlation_id, self.caller(header));
         let version = caller.version;
@@ -173,4 +233,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             host: self.peer.host,
         }
     }
+}
+
+/// An answer with one byte after its length damaged.
+fn damaged(answer: &Bytes, at: usize) -> BytesMut {
+    const LENGTH_BYTES: usize = 4;
+    let mut bytes = BytesMut::from(answer.as_ref());
+    let inner = bytes.get_mut(LENGTH_BYTES..).unwrap_or_default();
+    let at = at.checked_rem(inner.len()).unwrap_or_default();
+    if let Some(byte) = inner.get_mut(at) {
+        *byte ^= 0x55;
+    }
+    bytes
 }

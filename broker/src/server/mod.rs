@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use thalweg_protocol::BrokerId;
 use tokio::io::DuplexStream;
@@ -22,6 +22,7 @@ pub(crate) use connection::Peer;
 
 use crate::api::Api;
 use crate::cluster::{Clock, Cluster};
+use crate::fault::Inject;
 use crate::release::Release;
 
 /// A connection to a broker within this process.
@@ -48,7 +49,6 @@ pub(crate) struct Limits {
 }
 
 /// What all tasks of the brokers share.
-#[derive(Debug)]
 pub(crate) struct Shared {
     cluster: Mutex<Cluster>,
     clock: Clock,
@@ -58,6 +58,7 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     states: BTreeMap<BrokerId, watch::Sender<RunState>>,
     stopped: AtomicBool,
+    inject: RwLock<Option<Arc<Inject>>>,
     /// As in the cluster.
     release: Release,
     runtime: Handle,
@@ -84,6 +85,7 @@ impl Shared {
             limits,
             states,
             stopped: AtomicBool::new(false),
+            inject: RwLock::new(None),
             runtime,
         });
         shared.runtime.spawn(run_timers(Arc::clone(&shared)));
@@ -113,6 +115,19 @@ impl Shared {
     /// The versions of an API that are offered.
     pub(crate) fn versions(&self, api: &Api) -> Option<(i16, i16)> {
         api.offered_by(self.release)
+    }
+
+    /// What chooses faults, if anything does.
+    pub(crate) fn injected(&self) -> Option<Arc<Inject>> {
+        self.inject
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Lets `inject` choose faults from now on, or nothing.
+    pub(crate) fn set_injected(&self, inject: Option<Arc<Inject>>) {
+        *self.inject.write().unwrap_or_else(PoisonError::into_inner) = inject;
     }
 
     /// Whether everything has stopped for good.
@@ -192,7 +207,6 @@ impl Shared {
 }
 
 /// A connection that counts as one until it is dropped.
-#[derive(Debug)]
 struct Admitted {
     id: u64,
     shared: Arc<Shared>,
