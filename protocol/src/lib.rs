@@ -57,6 +57,7 @@ mod encode;
 mod error_code;
 mod frame;
 mod ids;
+mod kafka_release;
 mod message;
 mod murmur2;
 mod str_bytes;
@@ -82,6 +83,7 @@ pub use frame::{
     peek_correlation_id,
 };
 pub use ids::{BrokerId, Offset, PartitionId, ProducerId};
+pub use kafka_release::KafkaRelease;
 pub use message::{Message, Request};
 pub use murmur2::murmur2;
 pub use str_bytes::StrBytes;

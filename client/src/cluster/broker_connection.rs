@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use thalweg_protocol::messages::ApiVersionsRequest;
-use thalweg_protocol::{ApiKey, BrokerId, ErrorCode, Request, decode_response, encode_request};
+use thalweg_protocol::{
+    ApiKey, BrokerId, ErrorCode, KafkaRelease, Request, decode_response, encode_request,
+};
 
-use super::releases::Release;
 use super::versions::ApiVersions;
 use crate::config::ClientConfig;
 use crate::error::{BrokerAddress, CallError};
@@ -26,7 +27,7 @@ pub(crate) struct BrokerConnection {
     handle: ConnectionHandle,
     address: BrokerAddress,
     versions: ApiVersions,
-    pinned: Option<Release>,
+    pinned: Option<KafkaRelease>,
     client_id: Arc<str>,
     request_timeout: Duration,
     next_correlation_id: AtomicI32,
@@ -38,7 +39,7 @@ impl BrokerConnection {
         handle: ConnectionHandle,
         address: BrokerAddress,
         config: &ClientConfig,
-        pinned: Option<Release>,
+        pinned: Option<KafkaRelease>,
     ) -> Result<BrokerConnection, CallError> {
         let mut connection = BrokerConnection {
             handle,

@@ -18,7 +18,6 @@ mod coordinators;
 mod metadata;
 mod purpose;
 mod refresh;
-mod releases;
 mod retry;
 #[cfg(test)]
 mod tests;
@@ -28,7 +27,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use thalweg_protocol::{BrokerId, PartitionId, Request};
+use thalweg_protocol::{BrokerId, KafkaRelease, PartitionId, Request};
 use tokio::time::Instant;
 
 use crate::config::{ClientConfig, ConfigError, HostPort, spawner_of};
@@ -40,7 +39,6 @@ use crate::spawn::{BoxFuture, Spawner};
 use connections::Connections;
 use coordinators::Coordinators;
 use refresh::Refresh;
-use releases::Release;
 use versions::{ApiVersions, FinalizedFeatures};
 
 pub(crate) use broker_connection::{BrokerConnection, PendingResponse, PendingWrite};
@@ -65,7 +63,7 @@ pub struct Cluster {
 struct Inner {
     config: ClientConfig,
     bootstrap: Vec<HostPort>,
-    pinned: Option<Release>,
+    pinned: Option<KafkaRelease>,
     spawner: Arc<dyn Spawner>,
     receive_pool: ReceivePool,
     rng: Mutex<Rng>,
@@ -87,11 +85,15 @@ impl Cluster {
     pub async fn connect(config: ClientConfig) -> Result<Cluster, ConnectError> {
         let bootstrap = config.check()?;
         let pinned = match &config.broker_version {
-            Some(version) => Some(Release::up_to(version).ok_or_else(|| ConfigError::Invalid {
-                setting: "broker_version",
-                value: version.clone(),
-                expected: "a Kafka release from 2.1 on, such as 2.8",
-            })?),
+            Some(version) => {
+                Some(
+                    KafkaRelease::up_to(version).ok_or_else(|| ConfigError::Invalid {
+                        setting: "broker_version",
+                        value: version.clone(),
+                        expected: "a Kafka release from 2.1 on, such as 2.8",
+                    })?,
+                )
+            }
             None => None,
         };
         let inner = Arc::new(Inner {

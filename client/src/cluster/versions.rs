@@ -8,9 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use thalweg_protocol::messages::ApiVersionsResponse;
-use thalweg_protocol::{ApiKey, Request};
+use thalweg_protocol::{ApiKey, KafkaRelease, Request};
 
-use super::releases::{Release, first_release_with};
 use crate::error::{BrokerAddress, CallError, UnsupportedVersion};
 
 /// What one broker offers.
@@ -46,15 +45,15 @@ impl ApiVersions {
     }
 
     /// Drops what a release does not have.
-    pub(super) fn limit_to(&mut self, release: Release) {
+    pub(super) fn limit_to(&mut self, release: KafkaRelease) {
         self.ranges.retain(|&key, range| {
             // What has no name here is never sent either.
             let Some(api) = ApiKey::from_code(key) else {
                 return true;
             };
-            match release.range(api) {
-                Some((_, newest)) => {
-                    range.1 = range.1.min(newest);
+            match release.versions(api) {
+                Some(versions) => {
+                    range.1 = range.1.min(*versions.end());
                     range.0 <= range.1
                 }
                 None => false,
@@ -72,7 +71,7 @@ impl ApiVersions {
         floor: i16,
         cap: i16,
         broker: &BrokerAddress,
-        pinned: Option<Release>,
+        pinned: Option<KafkaRelease>,
     ) -> Result<i16, CallError> {
         let oldest = R::MIN_VERSION.max(floor);
         let newest = R::MAX_VERSION.min(cap).min(cap_of(R::API_KEY));
@@ -87,8 +86,8 @@ impl ApiVersions {
                 api: R::API_KEY,
                 needed: (oldest, newest),
                 offered,
-                since: first_release_with(R::API_KEY, oldest),
-                pinned: pinned.map(|release| Arc::from(release.name())),
+                since: KafkaRelease::first_with(R::API_KEY, oldest).map(|release| release.number()),
+                pinned: pinned.map(|release| Arc::from(release.number())),
             }))
         })
     }

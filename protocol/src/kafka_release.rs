@@ -1,10 +1,13 @@
 //! Which Kafka release has which versions of which request.
 //!
-//! Needed for two things: an error about a broker that is too old names the release to upgrade to,
-//! and [`ClientConfig::broker_version`](crate::ClientConfig::broker_version) limits a client to what
-//! a release has. Both are rare, so the table stays text and is read where it is asked for.
+//! A client needs it to name the release to upgrade to when a broker is too old, and to keep to what
+//! a release has where it is told to; a broker that plays an older release offers what that one did.
+//! All of it is rare, so the table stays text and is read where it is asked for.
 
-use thalweg_protocol::ApiKey;
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use crate::ApiKey;
 
 /// One release a line: its number, then `API key:oldest-newest` for every request, as the clients
 /// of that release know them.
@@ -90,59 +93,72 @@ const RELEASES: &str = "\
     94:0-0
 ";
 
-/// The first release, as far back as this client goes, that has `version` of the request.
-pub(super) fn first_release_with(api: ApiKey, version: i16) -> Option<&'static str> {
-    releases()
-        .find(|release| range_in(release, api).is_some_and(|(_, newest)| newest >= version))
-        .map(name)
-}
-
-/// A release that this client can be told to keep to.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Release {
+/// A release of Kafka whose API versions are known.
+///
+/// Known are 2.1.1, 2.4.1, 2.8.2, 3.0.2, 3.3.2, 3.5.2, 3.7.2, 3.9.1, 4.0.1, 4.1.1, 4.2.0, 4.3.0 and
+/// 4.4.0, each as the clients published with it know the requests. Its brokers differ in details: from
+/// 4.0 on they list Produce from version 0 on, for old clients that look for it, and refuse what is
+/// older than 3.
+///
+/// ```
+/// use thalweg_protocol::{ApiKey, KafkaRelease};
+///
+/// let release = KafkaRelease::up_to("3.4").expect("a known release");
+/// assert_eq!(release.number(), "3.3.2");
+/// assert_eq!(release.versions(ApiKey::Fetch), Some(0..=13));
+/// assert_eq!(release.versions(ApiKey::ShareFetch), None);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct KafkaRelease {
     line: &'static str,
 }
 
-impl Release {
-    /// The newest release in the table that is not newer than `version`: `"2.8"` means all of
-    /// 2.8.x. `None` if `version` is not a version or older than all of them.
-    pub(super) fn up_to(version: &str) -> Option<Release> {
-        let asked = number(version)?;
-        releases()
-            .filter(|line| number(name(line)).is_some_and(|release| release <= asked))
+impl KafkaRelease {
+    /// Every release that is known, from the oldest on.
+    pub fn all() -> impl Iterator<Item = Self> {
+        RELEASES.lines().map(|line| Self { line })
+    }
+
+    /// The newest known release that is not newer than `version`: `"2.8"` means all of 2.8.x. `None`
+    /// if `version` is not a version or older than all of them.
+    pub fn up_to(version: &str) -> Option<Self> {
+        let asked = parts(version)?;
+        Self::all()
+            .filter(|release| parts(release.number()).is_some_and(|known| known <= asked))
             .last()
-            .map(|line| Release { line })
     }
 
-    /// The versions of a request that the release has.
-    pub(super) fn range(&self, api: ApiKey) -> Option<(i16, i16)> {
-        range_in(self.line, api)
+    /// The oldest known release that has this version of an API, or a newer one.
+    pub fn first_with(api: ApiKey, version: i16) -> Option<Self> {
+        Self::all().find(|release| {
+            let range = release.versions(api);
+            range.is_some_and(|range| *range.end() >= version)
+        })
     }
 
-    /// The release's number.
-    pub(super) fn name(&self) -> &'static str {
-        name(self.line)
+    /// The release's number, such as `2.8.2`.
+    pub fn number(&self) -> &'static str {
+        self.line.split(' ').next().unwrap_or(self.line)
+    }
+
+    /// The stable versions of an API that the release has. `None` where it lacks the API.
+    pub fn versions(&self, api: ApiKey) -> Option<RangeInclusive<i16>> {
+        self.line.split(' ').skip(1).find_map(|entry| {
+            let (key, range) = entry.split_once(':')?;
+            let (oldest, newest) = range.split_once('-')?;
+            (key.parse() == Ok(api.code())).then_some(oldest.parse().ok()?..=newest.parse().ok()?)
+        })
     }
 }
 
-fn releases() -> impl Iterator<Item = &'static str> {
-    RELEASES.lines()
-}
-
-fn name(line: &'static str) -> &'static str {
-    line.split(' ').next().unwrap_or(line)
-}
-
-fn range_in(line: &'static str, api: ApiKey) -> Option<(i16, i16)> {
-    line.split(' ').skip(1).find_map(|entry| {
-        let (key, range) = entry.split_once(':')?;
-        let (oldest, newest) = range.split_once('-')?;
-        (key.parse() == Ok(api.code())).then_some((oldest.parse().ok()?, newest.parse().ok()?))
-    })
+impl fmt::Debug for KafkaRelease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("KafkaRelease").field(&self.number()).finish()
+    }
 }
 
 /// A release as numbers that compare; what is not given counts as the latest.
-fn number(release: &str) -> Option<[u32; 3]> {
+fn parts(release: &str) -> Option<[u32; 3]> {
     let mut parts = [u32::MAX; 3];
     let mut given = release.split('.');
     for (part, text) in parts.iter_mut().zip(&mut given) {
@@ -157,18 +173,16 @@ mod tests {
 
     #[test]
     fn the_release_that_introduced_a_version_is_found() {
-        assert_eq!(first_release_with(ApiKey::Fetch, 11), Some("2.4.1"));
-        assert_eq!(first_release_with(ApiKey::Fetch, 0), Some("2.1.1"));
-        assert_eq!(
-            first_release_with(ApiKey::DescribeTransactions, 0),
-            Some("3.0.2")
-        );
-        assert_eq!(first_release_with(ApiKey::Fetch, 99), None);
+        let first = |api, version| KafkaRelease::first_with(api, version).map(|r| r.number());
+        assert_eq!(first(ApiKey::Fetch, 11), Some("2.4.1"));
+        assert_eq!(first(ApiKey::Fetch, 0), Some("2.1.1"));
+        assert_eq!(first(ApiKey::DescribeTransactions, 0), Some("3.0.2"));
+        assert_eq!(first(ApiKey::Fetch, 99), None);
     }
 
     #[test]
     fn a_release_is_found_by_a_part_of_its_number() {
-        let release = |version| Release::up_to(version).map(|release| release.name());
+        let release = |version| KafkaRelease::up_to(version).map(|release| release.number());
         assert_eq!(release("2.8"), Some("2.8.2"));
         assert_eq!(release("3"), Some("3.9.1"));
         assert_eq!(release("3.4.0"), Some("3.3.2"));
@@ -176,10 +190,29 @@ mod tests {
         assert_eq!(release("2.0"), None);
         assert_eq!(release("latest"), None);
         assert_eq!(release("1.2.3.4"), None);
-        assert_eq!(
-            Release::up_to("2.1").and_then(|r| r.range(ApiKey::Fetch)),
-            Some((0, 10))
-        );
-        assert!(Release::up_to("2.1").is_some_and(|r| r.range(ApiKey::DescribeCluster).is_none()));
+    }
+
+    #[test]
+    fn a_release_lacks_what_came_later() {
+        let oldest = KafkaRelease::up_to("2.1").expect("the oldest");
+        assert_eq!(oldest.versions(ApiKey::Fetch), Some(0..=10));
+        assert_eq!(oldest.versions(ApiKey::DescribeCluster), None);
+    }
+
+    /// A line of the table that cannot be read would quietly lack what it says.
+    #[test]
+    fn every_entry_of_every_release_is_read() {
+        for release in KafkaRelease::all() {
+            assert!(parts(release.number()).is_some(), "{release:?}");
+            let read = ApiKey::ALL
+                .iter()
+                .filter(|api| release.versions(**api).is_some());
+            // Four APIs between brokers, which went with 4.0, have no number here.
+            let gone = if release.number() < "4" { 4 } else { 0 };
+            let entries = release.line.split(' ').skip(1).count();
+            assert_eq!(read.count() + gone, entries, "{release:?}");
+        }
+        let numbers: Vec<_> = KafkaRelease::all().map(|r| parts(r.number())).collect();
+        assert!(numbers.is_sorted(), "{numbers:?}");
     }
 }
