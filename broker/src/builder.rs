@@ -228,6 +228,7 @@ impl Builder {
         }
         cluster.replication_delay = self.replication_delay;
         cluster.marker_delay = self.marker_delay;
+        cluster.acls.configure(&cluster.settings);
         for (address, id) in addresses.iter().zip(0..) {
             let node = Node {
                 host: StrBytes::from(address.ip().to_string()),

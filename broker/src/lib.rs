@@ -18,6 +18,7 @@
 //! # }
 //! ```
 
+mod acl;
 mod api;
 mod builder;
 mod cluster;

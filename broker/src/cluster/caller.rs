@@ -1,5 +1,6 @@
 //! Who sent a request, and how it came.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -19,6 +20,12 @@ impl Principal {
             kind: "User".into(),
             name: "ANONYMOUS".into(),
         }
+    }
+}
+
+impl fmt::Display for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.kind, self.name)
     }
 }
 

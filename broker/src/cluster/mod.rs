@@ -41,6 +41,7 @@ use thalweg_protocol::{BrokerId, StrBytes, Uuid};
 use tokio::time::Instant;
 
 use crate::api::FetchSessions;
+use crate::acl::Acls;
 use crate::group::{GroupTimer, Groups};
 use crate::release::Release;
 use crate::settings::{BROKER_KEYS, Settings};
@@ -77,6 +78,7 @@ pub(crate) struct Cluster {
     pub(crate) replication_delay: ReplicationDelay,
     /// How long a transaction's marker takes to a partition.
     pub(crate) marker_delay: ReplicationDelay,
+    pub(crate) acls: Acls,
     pub(crate) timers: Timers<Timer>,
     pub(crate) random: fastrand::Rng,
     /// The moment of what is being handled.
@@ -100,6 +102,7 @@ impl Cluster {
             waiting: Waiting::default(),
             replication_delay: ReplicationDelay::default(),
             marker_delay: ReplicationDelay::default(),
+            acls: Acls::default(),
             timers: Timers::new(),
             random,
             now,

@@ -21,6 +21,22 @@ const fn row(
 /// By key.
 pub(crate) const BROKER_KEYS: &[Definition] = &[
     row(
+        "allow.everyone.if.no.acl.found",
+        Kind::Flag,
+        "false",
+        "Whether everything may be done to resources without ACLs.",
+    ),
+    row(
+        "authorizer.class.name",
+        Kind::OneOf(&[
+            "",
+            "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "kafka.security.authorizer.AclAuthorizer",
+        ]),
+        "",
+        "Any of Kafka's authorisers switches ACLs on.",
+    ),
+    row(
         "auto.create.topics.enable",
         Kind::Flag,
         "true",
@@ -163,6 +179,12 @@ pub(crate) const BROKER_KEYS: &[Definition] = &[
         POSITIVE,
         "3",
         "Replicas of __share_group_state.",
+    ),
+    row(
+        "super.users",
+        Kind::Text,
+        "",
+        "Principals that may do everything, separated by semicolons.",
     ),
     row(
         "transaction.abort.timed.out.transaction.cleanup.interval.ms",
