@@ -14,7 +14,7 @@ use crate::cluster::{Clock, Cluster, Node, ReplicationDelay};
 use crate::embedded::{EmbeddedBroker, OwnThread};
 use crate::release::{Release, UnknownRelease};
 use crate::server::{Limits, Shared};
-use crate::settings::SettingError;
+use crate::settings::{Layers, SettingError};
 
 /// Why the embedded broker does not start.
 #[derive(Debug, thiserror::Error)]
@@ -228,6 +228,7 @@ impl Builder {
         }
         cluster.replication_delay = self.replication_delay;
         cluster.marker_delay = self.marker_delay;
+        cluster.layers = Layers::new(cluster.settings.clone());
         cluster.acls.configure(&cluster.settings);
         for (address, id) in addresses.iter().zip(0..) {
             let node = Node {

@@ -264,5 +264,5 @@ fn described(cluster: &Cluster, config: &TopicConfig) -> Vec<CreatableTopicConfi
             ..Default::default()
         }
     };
-    config.own().definitions().iter().map(row).collect()
+    config.own().definitions().map(row).collect()
 }

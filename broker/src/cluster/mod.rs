@@ -44,7 +44,7 @@ use crate::api::FetchSessions;
 use crate::acl::Acls;
 use crate::group::{GroupTimer, Groups};
 use crate::release::Release;
-use crate::settings::{BROKER_KEYS, Settings};
+use crate::settings::{Layers, Settings};
 use crate::topic::Topics;
 use crate::transaction::{TransactionTimer, Transactions};
 
@@ -67,6 +67,8 @@ pub(crate) struct Cluster {
     pub(crate) id: StrBytes,
     pub(crate) release: Release,
     pub(crate) settings: Settings,
+    /// Where [`settings`](Self::settings) come from, and those of groups.
+    pub(crate) layers: Layers,
     pub(crate) nodes: Nodes,
     pub(crate) topics: Topics,
     pub(crate) groups: Groups,
@@ -92,7 +94,8 @@ impl Cluster {
         Cluster {
             id: StrBytes::from(random_uuid(&mut random).to_string()),
             release,
-            settings: Settings::new(BROKER_KEYS),
+            settings: Settings::of_broker(),
+            layers: Layers::new(Settings::of_broker()),
             nodes: Nodes::default(),
             topics: Topics::default(),
             groups: Groups::default(),

@@ -43,6 +43,24 @@ pub(crate) const BROKER_KEYS: &[Definition] = &[
         "Whether asking for the metadata of a topic makes it.",
     ),
     row(
+        "connections.max.reauth.ms",
+        Kind::Long { min: i64::MIN },
+        "0",
+        "How long an authenticated connection may go on without authenticating again; 0 for ever.",
+    ),
+    row(
+        "controller.quota.window.num",
+        POSITIVE,
+        "11",
+        "How many windows the rate of changes to topics is taken over.",
+    ),
+    row(
+        "controller.quota.window.size.seconds",
+        POSITIVE,
+        "1",
+        "The length of such a window.",
+    ),
+    row(
         "default.replication.factor",
         POSITIVE,
         "1",
@@ -103,11 +121,44 @@ pub(crate) const BROKER_KEYS: &[Definition] = &[
         "How often retention is looked after.",
     ),
     row(
+        "log.retention.hours",
+        Kind::Int {
+            min: i32::MIN,
+            max: i32::MAX,
+        },
+        "168",
+        "As log.retention.ms, in hours, where that and the minutes are not set.",
+    ),
+    row(
+        "log.retention.minutes",
+        Kind::Int {
+            min: i32::MIN,
+            max: i32::MAX,
+        },
+        "10080",
+        "As log.retention.ms, in minutes, where that is not set.",
+    )
+    .unset(),
+    row(
         "log.retention.ms",
         Kind::Long { min: -1 },
         "604800000",
         "How long records are kept; -1 for ever.",
+    )
+    .unset(),
+    row(
+        "log.roll.hours",
+        POSITIVE,
+        "168",
+        "As log.roll.ms, in hours, where that is not set.",
     ),
+    row(
+        "log.roll.ms",
+        Kind::Long { min: 1 },
+        "604800000",
+        "The age at which a segment is closed.",
+    )
+    .unset(),
     row(
         "log.segment.bytes",
         at_least(1048576),
@@ -179,6 +230,24 @@ pub(crate) const BROKER_KEYS: &[Definition] = &[
         POSITIVE,
         "3",
         "Replicas of __share_group_state.",
+    ),
+    row(
+        "quota.window.num",
+        POSITIVE,
+        "11",
+        "How many windows the rates of clients are taken over.",
+    ),
+    row(
+        "quota.window.size.seconds",
+        POSITIVE,
+        "1",
+        "The length of such a window.",
+    ),
+    row(
+        "sasl.server.max.receive.size",
+        INT,
+        "524288",
+        "The largest message of an authentication.",
     ),
     row(
         "super.users",

@@ -4,12 +4,22 @@
 //! not in it is an error which names the nearest one that is.
 
 mod broker_keys;
+mod client_metrics_keys;
+mod dynamic_keys;
+mod group_keys;
+mod kept_keys;
+mod layers;
 mod topic_keys;
 mod value;
 
 use std::collections::BTreeMap;
 
 pub(crate) use broker_keys::BROKER_KEYS;
+pub(crate) use client_metrics_keys::CLIENT_METRICS_KEYS;
+pub(crate) use dynamic_keys::is_dynamic;
+pub(crate) use group_keys::{GROUP_KEYS, broker_key_of_group_key};
+pub(crate) use kept_keys::KEPT_KEYS;
+pub(crate) use layers::{ConfigSource, Layers};
 pub(crate) use topic_keys::TOPIC_KEYS;
 pub(crate) use value::{Definition, Kind, Value};
 
@@ -45,6 +55,8 @@ fn hint(nearest: Option<&str>) -> String {
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     table: &'static [Definition],
+    /// More keys, which have no effect.
+    kept: &'static [Definition],
     changed: BTreeMap<&'static str, Value>,
 }
 
@@ -53,18 +65,35 @@ impl Settings {
     pub(crate) fn new(table: &'static [Definition]) -> Self {
         Settings {
             table,
+            kept: &[],
             changed: BTreeMap::new(),
+        }
+    }
+
+    /// A broker's, all at their defaults, with those that are only kept and shown.
+    pub(crate) fn of_broker() -> Self {
+        Settings {
+            kept: KEPT_KEYS,
+            ..Settings::new(BROKER_KEYS)
         }
     }
 
     /// Looks a key up in the table.
     pub(crate) fn definition(&self, key: &str) -> Option<&'static Definition> {
-        self.table.iter().find(|row| row.key == key)
+        let found = |table: &'static [Definition]| {
+            let place = table.binary_search_by(|row| row.key.cmp(key)).ok()?;
+            table.get(place)
+        };
+        found(self.table).or_else(|| found(self.kept))
     }
 
-    /// The whole table.
-    pub(crate) fn definitions(&self) -> &'static [Definition] {
-        self.table
+    /// All keys, those that are only kept last.
+    pub(crate) fn definitions(&self) -> impl Iterator<Item = &'static Definition> + use<> {
+        let table = self.table;
+        let of_table =
+            |row: &Definition| table.binary_search_by(|own| own.key.cmp(row.key)).is_ok();
+        let kept = self.kept.iter().filter(move |row| !of_table(row));
+        table.iter().chain(kept)
     }
 
     /// Sets a key from its text.
@@ -72,12 +101,19 @@ impl Settings {
         let Some(definition) = self.definition(key) else {
             return Err(SettingError::UnknownKey {
                 key: key.to_owned(),
-                nearest: nearest(key, self.table.iter().map(|row| row.key)),
+                nearest: nearest(key, self.definitions().map(|row| row.key)),
             });
         };
         let value = definition.parse(text)?;
         self.changed.insert(definition.key, value);
         Ok(())
+    }
+
+    /// Takes over all that is set in `other`, a table of the same keys.
+    pub(crate) fn overlay(&mut self, other: &Settings) {
+        let theirs = other.changed.iter();
+        self.changed
+            .extend(theirs.map(|(key, value)| (*key, value.clone())));
     }
 
     /// Puts a key back to its default.
@@ -162,9 +198,28 @@ mod tests {
 
     use super::*;
 
+    const TABLES: [&[Definition]; 5] = [
+        BROKER_KEYS,
+        KEPT_KEYS,
+        TOPIC_KEYS,
+        GROUP_KEYS,
+        CLIENT_METRICS_KEYS,
+    ];
+
+    #[test]
+    fn every_table_is_in_the_order_of_its_keys() {
+        // They are searched by halves.
+        for table in TABLES {
+            for pair in table.windows(2) {
+                let keys: Vec<_> = pair.iter().map(|row| row.key).collect();
+                assert!(keys.is_sorted_by(|a, b| a < b), "{keys:?}");
+            }
+        }
+    }
+
     #[test]
     fn every_default_is_a_value_its_key_can_have() {
-        for row in BROKER_KEYS.iter().chain(TOPIC_KEYS) {
+        for row in TABLES.into_iter().flatten() {
             assert_eq!(
                 row.parse(row.default),
                 Ok(row.default_value()),

@@ -24,10 +24,31 @@ pub(crate) const TOPIC_KEYS: &[Definition] = &[
         "What is done about old segments.",
     ),
     row(
+        "compression.gzip.level",
+        Kind::Int { min: -1, max: 9 },
+        "-1",
+        "Kept and shown.",
+    ),
+    row(
+        "compression.lz4.level",
+        Kind::Int { min: 1, max: 17 },
+        "9",
+        "Kept and shown.",
+    ),
+    row(
         "compression.type",
         Kind::OneOf(&["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"]),
         "producer",
         "Kept and shown; batches are stored as they are received.",
+    ),
+    row(
+        "compression.zstd.level",
+        Kind::Int {
+            min: -131072,
+            max: 22,
+        },
+        "3",
+        "Kept and shown.",
     ),
     row(
         "delete.retention.ms",
@@ -55,7 +76,7 @@ pub(crate) const TOPIC_KEYS: &[Definition] = &[
     ),
     row(
         "follower.replication.throttled.replicas",
-        Kind::Text,
+        Kind::List,
         "",
         "Kept and shown.",
     ),
@@ -67,7 +88,7 @@ pub(crate) const TOPIC_KEYS: &[Definition] = &[
     ),
     row(
         "leader.replication.throttled.replicas",
-        Kind::Text,
+        Kind::List,
         "",
         "Kept and shown.",
     ),
@@ -132,6 +153,18 @@ pub(crate) const TOPIC_KEYS: &[Definition] = &[
         "How many replicas acks=all needs.",
     ),
     row("preallocate", Kind::Flag, "false", "Kept and shown."),
+    row(
+        "remote.log.copy.disable",
+        Kind::Flag,
+        "false",
+        "Kept and shown; there is no remote storage.",
+    ),
+    row(
+        "remote.log.delete.on.disable",
+        Kind::Flag,
+        "false",
+        "Kept and shown; there is no remote storage.",
+    ),
     row(
         "remote.storage.enable",
         Kind::Flag,

@@ -15,10 +15,14 @@ pub(crate) enum Kind {
     Long { min: i64 },
     /// A number with a fraction, from 0 to 1.
     Ratio,
+    /// Any number with a fraction.
+    Double,
     /// One of these words.
     OneOf(&'static [&'static str]),
     /// Any number of these words, separated by commas.
     ListOf(&'static [&'static str]),
+    /// Any words, separated by commas.
+    List,
     /// Any text.
     Text,
 }
@@ -30,6 +34,8 @@ pub(crate) struct Definition {
     pub(crate) kind: Kind,
     pub(crate) default: &'static str,
     pub(crate) doc: &'static str,
+    /// Whether Kafka shows no value where none was set: another key says what holds then.
+    pub(crate) shown_unset: bool,
 }
 
 impl Definition {
@@ -45,7 +51,33 @@ impl Definition {
             kind,
             default,
             doc,
+            shown_unset: false,
         }
+    }
+
+    /// The same, shown without a value where none was set.
+    pub(super) const fn unset(mut self) -> Self {
+        self.shown_unset = true;
+        self
+    }
+
+    /// The number of its type in answers.
+    pub(crate) fn type_code(&self) -> i8 {
+        const SHORT_MAX: i32 = i16::MAX as i32;
+        match self.kind {
+            Kind::Flag => 1,
+            Kind::OneOf(_) | Kind::Text => 2,
+            Kind::Int { max: SHORT_MAX, .. } => 4,
+            Kind::Int { .. } => 3,
+            Kind::Long { .. } => 5,
+            Kind::Ratio | Kind::Double => 6,
+            Kind::ListOf(_) | Kind::List => 7,
+        }
+    }
+
+    /// Whether its value is a list, which can be added to and taken from.
+    pub(crate) fn is_list(&self) -> bool {
+        matches!(self.kind, Kind::ListOf(_) | Kind::List)
     }
 
     /// The value a key has that was not set.
@@ -109,7 +141,11 @@ impl Definition {
                 }
                 Ok(Value::Text(trimmed.to_owned()))
             }
-            Kind::Text => Ok(Value::Text(text.to_owned())),
+            Kind::Double => match trimmed.parse::<f64>() {
+                Ok(_) => Ok(Value::Text(trimmed.to_owned())),
+                Err(_) => Err(refused("Not a number of type DOUBLE".into())),
+            },
+            Kind::List | Kind::Text => Ok(Value::Text(text.to_owned())),
         }
     }
 }

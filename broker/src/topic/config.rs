@@ -23,16 +23,102 @@ struct Hot {
     timestamp_after_max_ms: i64,
 }
 
-/// Topic keys whose default is a broker's setting of another name.
-pub(crate) const BROKER_KEY_OF: &[(&str, &str)] = &[
-    ("cleanup.policy", "log.cleanup.policy"),
-    ("max.message.bytes", "message.max.bytes"),
-    ("message.timestamp.type", "log.message.timestamp.type"),
-    ("min.insync.replicas", "min.insync.replicas"),
-    ("retention.bytes", "log.retention.bytes"),
-    ("retention.ms", "log.retention.ms"),
-    ("segment.bytes", "log.segment.bytes"),
+/// Broker keys with what their values are to be multiplied by.
+type BrokerKeys = &'static [(&'static str, i64)];
+
+/// Topic keys whose default is a broker's setting: the first of these that is set.
+const BROKER_KEYS_OF: &[(&str, BrokerKeys)] = &[
+    ("cleanup.policy", &[("log.cleanup.policy", 1)]),
+    ("compression.gzip.level", &[("compression.gzip.level", 1)]),
+    ("compression.lz4.level", &[("compression.lz4.level", 1)]),
+    ("compression.type", &[("compression.type", 1)]),
+    ("compression.zstd.level", &[("compression.zstd.level", 1)]),
+    (
+        "delete.retention.ms",
+        &[("log.cleaner.delete.retention.ms", 1)],
+    ),
+    (
+        "file.delete.delay.ms",
+        &[("log.segment.delete.delay.ms", 1)],
+    ),
+    ("flush.messages", &[("log.flush.interval.messages", 1)]),
+    (
+        "flush.ms",
+        &[
+            ("log.flush.interval.ms", 1),
+            ("log.flush.scheduler.interval.ms", 1),
+        ],
+    ),
+    ("index.interval.bytes", &[("log.index.interval.bytes", 1)]),
+    ("local.retention.bytes", &[("log.local.retention.bytes", 1)]),
+    ("local.retention.ms", &[("log.local.retention.ms", 1)]),
+    (
+        "max.compaction.lag.ms",
+        &[("log.cleaner.max.compaction.lag.ms", 1)],
+    ),
+    ("max.message.bytes", &[("message.max.bytes", 1)]),
+    (
+        "message.timestamp.after.max.ms",
+        &[("log.message.timestamp.after.max.ms", 1)],
+    ),
+    (
+        "message.timestamp.before.max.ms",
+        &[("log.message.timestamp.before.max.ms", 1)],
+    ),
+    (
+        "message.timestamp.type",
+        &[("log.message.timestamp.type", 1)],
+    ),
+    (
+        "min.cleanable.dirty.ratio",
+        &[("log.cleaner.min.cleanable.ratio", 1)],
+    ),
+    (
+        "min.compaction.lag.ms",
+        &[("log.cleaner.min.compaction.lag.ms", 1)],
+    ),
+    ("min.insync.replicas", &[("min.insync.replicas", 1)]),
+    ("preallocate", &[("log.preallocate", 1)]),
+    ("retention.bytes", &[("log.retention.bytes", 1)]),
+    (
+        "retention.ms",
+        &[
+            ("log.retention.ms", 1),
+            ("log.retention.minutes", 60_000),
+            ("log.retention.hours", 3_600_000),
+        ],
+    ),
+    ("segment.bytes", &[("log.segment.bytes", 1)]),
+    ("segment.index.bytes", &[("log.index.size.max.bytes", 1)]),
+    (
+        "segment.jitter.ms",
+        &[
+            ("log.roll.jitter.ms", 1),
+            ("log.roll.jitter.hours", 3_600_000),
+        ],
+    ),
+    (
+        "segment.ms",
+        &[("log.roll.ms", 1), ("log.roll.hours", 3_600_000)],
+    ),
+    (
+        "unclean.leader.election.enable",
+        &[("unclean.leader.election.enable", 1)],
+    ),
 ];
+
+/// The broker's key that is shown beside a topic's key.
+pub(crate) fn broker_key_of_topic_key(key: &str) -> Option<&'static str> {
+    let (broker_key, _) = broker_keys_of(key).first()?;
+    Some(broker_key)
+}
+
+fn broker_keys_of(key: &str) -> BrokerKeys {
+    let row = BROKER_KEYS_OF
+        .iter()
+        .find(|(topic_key, _)| *topic_key == key);
+    row.map_or(&[], |(_, keys)| keys)
+}
 
 impl TopicConfig {
     /// All as the broker's settings say.
@@ -54,8 +140,18 @@ impl TopicConfig {
         for (key, value) in pairs {
             own.set(key, value)?;
         }
+        Ok(TopicConfig::of(own, broker))
+    }
+
+    /// With these settings of its own.
+    pub(crate) fn of(own: Settings, broker: &Settings) -> Self {
         let hot = Hot::of(&own, broker);
-        Ok(TopicConfig { own, hot })
+        TopicConfig { own, hot }
+    }
+
+    /// Takes notice of other settings of the broker.
+    pub(crate) fn follow(&mut self, broker: &Settings) {
+        self.hot = Hot::of(&self.own, broker);
     }
 
     /// The settings that are the topic's own.
@@ -114,13 +210,16 @@ fn in_force(own: &Settings, broker: &Settings, key: &'static str) -> Value {
     if let Some(value) = own.set_value(key) {
         return value.clone();
     }
-    match BROKER_KEY_OF
-        .iter()
-        .find(|(topic_key, _)| *topic_key == key)
-    {
-        Some((_, broker_key)) => broker.value(broker_key),
-        None => own.value(key),
+    for (broker_key, factor) in broker_keys_of(key) {
+        match broker.set_value(broker_key) {
+            None => {}
+            // Whatever the unit, there is no limit below zero.
+            Some(Value::Number(number)) if *number < 0 => return Value::Number(*number),
+            Some(Value::Number(number)) => return Value::Number(number.saturating_mul(*factor)),
+            Some(other) => return other.clone(),
+        }
     }
+    own.value(key)
 }
 
 impl Hot {
