@@ -1,7 +1,7 @@
 //! A format 2 batch under construction: records are encoded once, into the bytes that go on the
 //! wire.
 
-use super::batch::{CONTROL, HEADER_BYTES};
+use super::batch::{CONTROL, DELETE_HORIZON, HEADER_BYTES};
 use super::compression::{Compression, Compressor};
 use super::headers::{bytes_len, headers_len};
 use super::new_record::NewRecord;
@@ -36,6 +36,7 @@ pub struct RecordBatchBuilder {
     compression: Compression,
     batch_bytes_max: usize,
     attributes: i16,
+    delete_horizon_ms: Option<i64>,
     /// A header's room, then records; or empty as long as there are none.
     buffer: Vec<u8>,
     record_count: i32,
@@ -90,6 +91,7 @@ impl RecordBatchBuilder {
             compression,
             batch_bytes_max: BATCH_BYTES_MAX,
             attributes: i16::from(compression.id()),
+            delete_horizon_ms: None,
             buffer: Vec::new(),
             record_count: 0,
             last_offset_delta: -1,
@@ -109,6 +111,14 @@ impl RecordBatchBuilder {
     /// [`ControlRecord`](super::ControlRecord). Only brokers write them.
     pub fn control(mut self) -> Self {
         self.attributes |= CONTROL;
+        self
+    }
+
+    /// Makes batches that say when, in milliseconds since 1970, compaction may remove their tombstones
+    /// or transaction marker (KIP-534). Only brokers write them.
+    pub fn with_delete_horizon_ms(mut self, horizon_ms: i64) -> Self {
+        self.attributes |= DELETE_HORIZON;
+        self.delete_horizon_ms = Some(horizon_ms);
         self
     }
 
@@ -158,14 +168,15 @@ impl RecordBatchBuilder {
             });
         }
         let first = self.record_count == 0;
-        let timestamp_delta = if first {
-            0
+        let base_timestamp = if first {
+            self.delete_horizon_ms.unwrap_or(timestamp)
         } else {
-            // Both are -1 at least: only 2⁶³ - 1 is too far from a first record without a timestamp.
-            timestamp
-                .checked_sub(self.base_timestamp)
-                .ok_or(AppendError::Timestamp { timestamp })?
+            self.base_timestamp
         };
+        // Both are -1 at least: only 2⁶³ - 1 is too far from a first record without a timestamp.
+        let timestamp_delta = timestamp
+            .checked_sub(base_timestamp)
+            .ok_or(AppendError::Timestamp { timestamp })?;
         let record = NewRecord {
             timestamp_delta,
             offset_delta,
@@ -183,7 +194,7 @@ impl RecordBatchBuilder {
         }
 
         if first {
-            self.base_timestamp = timestamp;
+            self.base_timestamp = base_timestamp;
             self.buffer.resize(HEADER_BYTES, 0);
         }
         self.buffer

@@ -137,3 +137,28 @@ fn a_timestamp_too_far_from_the_first_one_is_refused() {
         .expect("what was built can be read");
     assert!(rows.timestamps().eq([-1, i64::MAX - 1]));
 }
+
+/// Goal: a batch can say its delete horizon without moving the timestamps of its records.
+/// Method: records before and after the horizon, each with gaps in the offsets, are read back.
+#[test]
+fn a_delete_horizon_leaves_the_timestamps_as_they_were() {
+    let mut builder = RecordBatchBuilder::new(Compression::None).with_delete_horizon_ms(5_000);
+    for (offset_delta, timestamp) in [(1, 1_000), (4, 9_000)] {
+        builder
+            .append_at(offset_delta, timestamp, Some(b"k"), None, &[])
+            .expect("small");
+    }
+    let bytes = builder
+        .build(&mut Compressor::new())
+        .seal_with(BatchSeal::default());
+    let batch = only_batch(&bytes);
+    assert_eq!(batch.delete_horizon_ms(), Some(5_000));
+    assert_eq!(batch.max_timestamp(), 9_000);
+    let (mut columns, mut decompressor) = (Columns::new(), Decompressor::new());
+    let rows = columns.decode(&batch, &mut decompressor).expect("valid");
+    let read: Vec<_> = rows
+        .iter()
+        .map(|row| (row.offset.0, row.timestamp))
+        .collect();
+    assert_eq!(read, [(1, 1_000), (4, 9_000)]);
+}
