@@ -9,13 +9,17 @@
 //! Batches lie in segments, the oldest first. Retention drops whole segments; compaction rewrites
 //! closed ones.
 
+mod compaction;
 mod epochs;
 mod producers;
+mod retention;
 mod segment;
 mod transactions;
 
+pub(crate) use compaction::CompactionRules;
 pub(crate) use epochs::Epochs;
 pub(crate) use producers::{ProducerEntry, Producers, SequenceError};
+pub(crate) use retention::Retention;
 pub(crate) use segment::{Segment, StoredBatch};
 pub(crate) use transactions::{AbortedRange, OpenTransactions};
 

@@ -51,6 +51,11 @@ impl ProducerEntry {
         self.batches.back().map_or(-1, |last| last.last_sequence)
     }
 
+    /// The offset of the last record, if there is one in this epoch.
+    pub(crate) fn last_data_offset(&self) -> Option<i64> {
+        self.batches.back().map(|last| last.last_offset)
+    }
+
     fn duplicate_of(&self, base_sequence: i32, last_sequence: i32) -> Option<KnownBatch> {
         let same = |batch: &&KnownBatch| {
             batch.base_sequence == base_sequence && batch.last_sequence == last_sequence

@@ -111,6 +111,38 @@ impl Segment {
         self.batches.push(batch);
     }
 
+    /// With these batches in the place of its own, after compaction.
+    pub(super) fn cleaned(&self, batches: Vec<StoredBatch>) -> Segment {
+        let mut cleaned = Segment::new(self.base_offset, self.created_ms);
+        for batch in batches {
+            cleaned.push(batch);
+        }
+        cleaned.clean = true;
+        cleaned
+    }
+
+    /// Takes over the batches of the segment after it.
+    pub(super) fn absorb(&mut self, next: Segment) {
+        self.created_ms = self.created_ms.max(next.created_ms);
+        for batch in next.batches {
+            self.push(batch);
+        }
+    }
+
+    /// Whether compaction has been here.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.clean
+    }
+
+    /// How new it is, for retention: its largest timestamp, or when it was made where its records
+    /// have none.
+    pub(crate) fn newest_ms(&self) -> i64 {
+        if self.max_timestamp < 0 {
+            return self.created_ms;
+        }
+        self.max_timestamp
+    }
+
     pub(crate) fn created_ms(&self) -> i64 {
         self.created_ms
     }
@@ -159,8 +191,12 @@ impl Segment {
 const LEADER_EPOCH_AT: usize = 12;
 const CRC_AT: usize = 17;
 const ATTRIBUTES_AT: usize = 21;
+const BASE_TIMESTAMP_AT: usize = 27;
 const MAX_TIMESTAMP_AT: usize = 35;
+const RECORD_COUNT_AT: usize = 57;
+const HEADER_BYTES: usize = 61;
 const LOG_APPEND_TIME: u8 = 0b1000;
+const CODEC_AND_HORIZON: u8 = 0b0100_0111;
 
 /// Gives a batch its place. Neither field is covered by the checksum.
 pub(super) fn place(batch: &mut BytesMut, base_offset: i64, leader_epoch: i32) {
@@ -174,6 +210,25 @@ pub(super) fn stamp(batch: &mut BytesMut, now_ms: i64) {
         *attributes |= LOG_APPEND_TIME;
     }
     write_at(batch, MAX_TIMESTAMP_AT, &now_ms.to_be_bytes());
+    seal(batch);
+}
+
+/// A batch's header alone: what it says of its producer and its offsets stays in the log.
+pub(super) fn without_records(batch: &StoredBatch) -> Option<StoredBatch> {
+    const LENGTH_AT: usize = 8;
+    /// What lies before the part that the length counts.
+    const LENGTH_END: usize = 12;
+    let mut header = BytesMut::from(batch.bytes().get(..HEADER_BYTES)?);
+    let length = i32::try_from(HEADER_BYTES - LENGTH_END).ok()?;
+    write_at(&mut header, LENGTH_AT, &length.to_be_bytes());
+    *header.get_mut(ATTRIBUTES_AT + 1)? &= !CODEC_AND_HORIZON;
+    write_at(&mut header, BASE_TIMESTAMP_AT, &(-1_i64).to_be_bytes());
+    write_at(&mut header, RECORD_COUNT_AT, &0_i32.to_be_bytes());
+    seal(&mut header);
+    StoredBatch::new(header.freeze())
+}
+
+fn seal(batch: &mut BytesMut) {
     let crc = crc32c::crc32c(batch.get(ATTRIBUTES_AT..).unwrap_or_default());
     write_at(batch, CRC_AT, &crc.to_be_bytes());
 }

@@ -58,6 +58,13 @@ impl OpenTransactions {
         self.aborted.retain(|aborted| aborted.last >= start);
     }
 
+    /// Puts `kept` in the place of the aborted transactions that ended before `end`, as compaction
+    /// does when it has removed their records.
+    pub(super) fn replace_aborted_before(&mut self, end: i64, kept: Vec<AbortedRange>) {
+        self.aborted.retain(|aborted| aborted.last >= end);
+        self.aborted.splice(0..0, kept);
+    }
+
     /// The first offset of a transaction that has not ended, or whose end is not replicated; else
     /// the high watermark.
     pub(super) fn last_stable_offset(&self, high_watermark: i64) -> i64 {
