@@ -40,8 +40,8 @@ use thalweg_protocol::messages::NodeEndpoint;
 use thalweg_protocol::{BrokerId, StrBytes, Uuid};
 use tokio::time::Instant;
 
-use crate::api::FetchSessions;
 use crate::acl::Acls;
+use crate::api::FetchSessions;
 use crate::group::{GroupTimer, Groups};
 use crate::release::Release;
 use crate::settings::{Layers, Settings};

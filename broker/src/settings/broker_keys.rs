@@ -220,18 +220,6 @@ pub(crate) const BROKER_KEYS: &[Definition] = &[
         "How long a partition remembers an idle producer.",
     ),
     row(
-        "share.coordinator.state.topic.num.partitions",
-        POSITIVE,
-        "50",
-        "Partitions of __share_group_state.",
-    ),
-    row(
-        "share.coordinator.state.topic.replication.factor",
-        POSITIVE,
-        "3",
-        "Replicas of __share_group_state.",
-    ),
-    row(
         "quota.window.num",
         POSITIVE,
         "11",
@@ -250,6 +238,18 @@ pub(crate) const BROKER_KEYS: &[Definition] = &[
         "The largest message of an authentication.",
     ),
     row(
+        "share.coordinator.state.topic.num.partitions",
+        POSITIVE,
+        "50",
+        "Partitions of __share_group_state.",
+    ),
+    row(
+        "share.coordinator.state.topic.replication.factor",
+        POSITIVE,
+        "3",
+        "Replicas of __share_group_state.",
+    ),
+    row(
         "super.users",
         Kind::Text,
         "",
@@ -266,6 +266,12 @@ pub(crate) const BROKER_KEYS: &[Definition] = &[
         POSITIVE,
         "900000",
         "The longest transaction time-out a producer may ask for.",
+    ),
+    row(
+        "transaction.remove.expired.transaction.cleanup.interval.ms",
+        POSITIVE,
+        "3600000",
+        "How often expired transactional ids are looked for.",
     ),
     row(
         "transaction.state.log.num.partitions",

@@ -240,11 +240,6 @@ pub(crate) const KEPT_KEYS: &[Definition] = &[
         Kind::Flag,
         "true",
     ),
-    kept(
-        "transaction.remove.expired.transaction.cleanup.interval.ms",
-        INT,
-        "3600000",
-    ),
     kept("transaction.state.log.load.buffer.size", INT, "5242880"),
     kept("transaction.state.log.min.isr", INT, "2"),
     kept("transaction.state.log.segment.bytes", INT, "104857600"),
