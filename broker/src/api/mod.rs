@@ -9,18 +9,27 @@
 mod add_offsets_to_txn;
 mod add_partitions_to_txn;
 mod api_versions;
+mod committed_topics;
 mod create_topics;
 mod delete_records;
 mod describe_producers;
 mod describe_transactions;
 mod end_txn;
 mod fetch;
+mod find_coordinator;
+mod heartbeat;
 mod init_producer_id;
+mod join_group;
+mod leave_group;
 mod list_offsets;
 mod list_transactions;
 mod metadata;
+mod offset_commit;
+mod offset_fetch;
 mod offset_for_leader_epoch;
 mod produce;
+mod sync_group;
+mod txn_offset_commit;
 mod write_txn_markers;
 
 use std::fmt;
@@ -141,6 +150,13 @@ pub(crate) const APIS: &[Api] = &[
     maybe_later!(FetchRequest, fetch::fetch),
     at_once!(ListOffsetsRequest, list_offsets::list_offsets),
     at_once!(MetadataRequest, metadata::metadata),
+    at_once!(OffsetCommitRequest, offset_commit::offset_commit),
+    at_once!(OffsetFetchRequest, offset_fetch::offset_fetch),
+    at_once!(FindCoordinatorRequest, find_coordinator::find_coordinator),
+    maybe_later!(JoinGroupRequest, join_group::join_group),
+    at_once!(HeartbeatRequest, heartbeat::heartbeat),
+    at_once!(LeaveGroupRequest, leave_group::leave_group),
+    maybe_later!(SyncGroupRequest, sync_group::sync_group),
     maybe_later!(ApiVersionsRequest, api_versions::api_versions),
     at_once!(CreateTopicsRequest, create_topics::create_topics),
     at_once!(DeleteRecordsRequest, delete_records::delete_records),
@@ -159,6 +175,7 @@ pub(crate) const APIS: &[Api] = &[
     ),
     at_once!(EndTxnRequest, end_txn::end_txn),
     at_once!(WriteTxnMarkersRequest, write_txn_markers::write_txn_markers),
+    at_once!(TxnOffsetCommitRequest, txn_offset_commit::txn_offset_commit),
     at_once!(
         DescribeProducersRequest,
         describe_producers::describe_producers

@@ -54,6 +54,11 @@ impl Topics {
         self.by_name.get(name)
     }
 
+    /// The topic, with its name as it is kept here and not as a request has it.
+    pub(crate) fn topic_with_name(&self, name: &str) -> Option<(&StrBytes, &Topic)> {
+        self.by_name.get_key_value(name)
+    }
+
     pub(crate) fn topic_mut(&mut self, name: &str) -> Option<&mut Topic> {
         self.by_name.get_mut(name)
     }

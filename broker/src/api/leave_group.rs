@@ -1,0 +1,45 @@
+//! LeaveGroup: members of a classic group go.
+
+use thalweg_protocol::ErrorCode;
+use thalweg_protocol::messages::{LeaveGroupRequest, LeaveGroupResponse, MemberIdentity};
+
+use crate::cluster::{Caller, Cluster};
+use crate::group::{check_coordinator, classic_leave};
+
+/// The first version in which several members can leave.
+const SEVERAL: i16 = 3;
+
+/// Removes the members, and says of each whether it was one.
+pub(super) fn leave_group(
+    cluster: &mut Cluster,
+    caller: &Caller,
+    request: LeaveGroupRequest,
+) -> LeaveGroupResponse {
+    let members = match caller.version {
+        SEVERAL.. => request.members,
+        _ => vec![MemberIdentity {
+            member_id: request.member_id,
+            ..Default::default()
+        }],
+    };
+    let checked = match request.group_id.is_empty() {
+        true => Err(ErrorCode::INVALID_GROUP_ID),
+        false => check_coordinator(cluster, &request.group_id, caller),
+    };
+    if let Err(error_code) = checked {
+        return LeaveGroupResponse {
+            error_code,
+            ..Default::default()
+        };
+    }
+    let members = classic_leave(cluster, &request.group_id, &members);
+    let first = members.first().map_or(ErrorCode::NONE, |it| it.error_code);
+    LeaveGroupResponse {
+        error_code: match caller.version {
+            SEVERAL.. => ErrorCode::NONE,
+            _ => first,
+        },
+        members,
+        ..Default::default()
+    }
+}

@@ -1,0 +1,64 @@
+//! The kinds of groups, and what is asked of all of them alike.
+
+use thalweg_protocol::{ErrorCode, StrBytes};
+
+use super::ClassicGroup;
+
+/// A group of one kind.
+#[derive(Debug)]
+pub(crate) enum Group {
+    /// Members assign among themselves; also what keeps offsets of no members at all.
+    Classic(ClassicGroup),
+}
+
+/// Who commits offsets, or fetches them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Claim<'a> {
+    pub(crate) member_id: &'a str,
+    pub(crate) instance_id: Option<&'a str>,
+    /// The generation of a classic group, the member's epoch elsewhere; -1 from outside the group.
+    pub(crate) generation: i32,
+}
+
+impl Group {
+    /// Whether offsets may be committed in this name.
+    pub(crate) fn check_offset_commit(
+        &self,
+        claim: Claim<'_>,
+        is_transactional: bool,
+        version: i16,
+    ) -> Result<(), ErrorCode> {
+        let _ = version; // Only the newer kinds' errors depend on it.
+        match self {
+            Group::Classic(group) => group.check_offset_commit(claim, is_transactional),
+        }
+    }
+
+    /// Whether offsets may be fetched in this name.
+    pub(crate) fn check_offset_fetch(&self, _claim: Claim<'_>) -> Result<(), ErrorCode> {
+        match self {
+            Group::Classic(_) => Ok(()),
+        }
+    }
+
+    /// Kafka's word for the kind, as ListGroups shows it.
+    pub(crate) fn kind_name(&self) -> &'static str {
+        match self {
+            Group::Classic(_) => "classic",
+        }
+    }
+
+    /// Kafka's word for the state.
+    pub(crate) fn state_name(&self) -> &'static str {
+        match self {
+            Group::Classic(group) => group.state().name(),
+        }
+    }
+
+    /// The protocol type, as ListGroups shows it.
+    pub(crate) fn protocol_type(&self) -> StrBytes {
+        match self {
+            Group::Classic(group) => group.protocol_type().cloned().unwrap_or_default(),
+        }
+    }
+}
