@@ -37,7 +37,7 @@ pub use group::{
     TopicToAssign,
 };
 pub use isolation_level::IsolationLevel;
-pub use net::{ByteStream, ConnectionFailure, PeerProtocol, TcpTransport, Transport};
+pub use net::{ByteStream, ConnectionFailure, PeerProtocol, TcpTransport, Transport, transport_fn};
 pub use offset_and_metadata::OffsetAndMetadata;
 pub use producer::{
     Abort, Acks, Burst, Commit, CommitError, Delivered, OffsetsSent, Partitioning, ProduceError,

@@ -26,4 +26,4 @@ mod writer;
 pub(crate) use buffer::ReceivePool;
 pub(crate) use driver::{ConnectionHandle, ConnectionOptions, PendingFrame, RequestFailure, drive};
 pub use failure::{ConnectionFailure, PeerProtocol};
-pub use transport::{ByteStream, TcpTransport, Transport};
+pub use transport::{ByteStream, TcpTransport, Transport, transport_fn};

@@ -29,6 +29,46 @@ pub trait Transport: Send + Sync + fmt::Debug + 'static {
     ) -> BoxFuture<'a, io::Result<Box<dyn ByteStream>>>;
 }
 
+/// A transport that opens each stream by a function of host and port: for brokers within this
+/// process, as `thalweg_broker::EmbeddedBroker::connector` gives them.
+///
+/// ```
+/// use thalweg_client::{ClientConfig, transport_fn};
+///
+/// let config = ClientConfig::new("127.0.0.1:9092").transport(transport_fn(|_host, _port| {
+///     let (client, _server) = tokio::io::duplex(64);
+///     Ok(client)
+/// }));
+/// ```
+pub fn transport_fn<S: ByteStream>(
+    open: impl Fn(&str, u16) -> io::Result<S> + Send + Sync + 'static,
+) -> impl Transport {
+    TransportFn(open)
+}
+
+struct TransportFn<F>(F);
+
+impl<F> fmt::Debug for TransportFn<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TransportFn")
+    }
+}
+
+impl<F, S> Transport for TransportFn<F>
+where
+    F: Fn(&str, u16) -> io::Result<S> + Send + Sync + 'static,
+    S: ByteStream,
+{
+    fn connect<'a>(
+        &'a self,
+        host: &'a str,
+        port: u16,
+    ) -> BoxFuture<'a, io::Result<Box<dyn ByteStream>>> {
+        let opened = (self.0)(host, port).map(|stream| Box::new(stream) as Box<dyn ByteStream>);
+        Box::pin(std::future::ready(opened))
+    }
+}
+
 /// TCP without Nagle's delay. All addresses of a host name are tried, in the resolver's order.
 #[derive(Debug, Clone, Default)]
 pub struct TcpTransport {
