@@ -147,7 +147,8 @@ fn to_base64(bytes: &[u8]) -> String {
     text
 }
 
-fn from_base64(text: &str) -> Option<Vec<u8>> {
+/// The bytes that standard base64 with padding spells.
+pub fn from_base64(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     for chunk in text.as_bytes().chunks(4) {
         let letters = chunk.iter().take_while(|letter| **letter != b'=');

@@ -13,6 +13,7 @@
 mod captures;
 mod messages;
 mod primitives;
+mod sasl;
 
 use std::process::ExitCode;
 
@@ -35,6 +36,10 @@ fn check_for(name: &str) -> Check {
         "primitives/uuids.jsonl" => primitives::uuid,
         "primitives/murmur2.jsonl" => primitives::murmur2,
         "primitives/checksums.jsonl" => primitives::checksum,
+        "sasl/plain.jsonl" => sasl::plain,
+        "sasl/scram.jsonl" => sasl::scram,
+        "sasl/scram_bad.jsonl" => sasl::scram_bad,
+        "sasl/oauthbearer.jsonl" => sasl::oauthbearer,
         name if name.starts_with("records/") => |line| record_vectors::check(line).into(),
         _ => |line| {
             Outcome::NotDefined(
