@@ -1,6 +1,6 @@
 //! CreateTopics: new topics, their replicas spread over the brokers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use thalweg_protocol::messages::{
     CreatableTopic, CreatableTopicConfigs, CreatableTopicResult, CreateTopicsRequest,
@@ -8,15 +8,13 @@ use thalweg_protocol::messages::{
 };
 use thalweg_protocol::{BrokerId, ErrorCode, StrBytes};
 
+use super::fault::Fault;
 use crate::cluster::{Caller, Cluster};
 use crate::settings::Value;
 use crate::topic::{Partition, Topic, TopicConfig, name_fault};
 
-/// What went wrong, with Kafka's words for it.
-type Fault = (ErrorCode, String);
-
 /// The most partitions one request makes: each costs memory.
-const PARTITIONS_MAX: i32 = 10_000;
+pub(super) const PARTITIONS_MAX: i32 = 10_000;
 
 /// Makes the topics, each on its own.
 pub(super) fn create_topics(
@@ -165,12 +163,7 @@ fn assignment(cluster: &mut Cluster, topic: &CreatableTopic) -> Result<Vec<Vec<B
     let nodes: Vec<BrokerId> = cluster.nodes.alive().map(|(id, _)| id).collect();
     let factor = usize::try_from(factor).unwrap_or(usize::MAX);
     if factor > nodes.len() {
-        let message = format!(
-            "Unable to replicate the partition {factor} time(s): The target replication factor of \
-             {factor} cannot be reached because only {} broker(s) are registered.",
-            nodes.len()
-        );
-        return Err((ErrorCode::INVALID_REPLICATION_FACTOR, message));
+        return Err(cannot_replicate(factor, nodes.len()));
     }
     let partitions = usize::try_from(partitions).unwrap_or_default();
     Ok(spread(
@@ -179,6 +172,15 @@ fn assignment(cluster: &mut Cluster, topic: &CreatableTopic) -> Result<Vec<Vec<B
         factor,
         cluster.random.usize(..nodes.len()),
     ))
+}
+
+/// There are too few brokers.
+pub(super) fn cannot_replicate(factor: usize, brokers: usize) -> Fault {
+    let message = format!(
+        "Unable to replicate the partition {factor} time(s): The target replication factor of \
+         {factor} cannot be reached because only {brokers} broker(s) are registered."
+    );
+    (ErrorCode::INVALID_REPLICATION_FACTOR, message)
 }
 
 /// Leaders by turns from the broker at `first` on; followers are the next ones in the ring.
@@ -202,45 +204,72 @@ fn manual_assignment(
     cluster: &Cluster,
     topic: &CreatableTopic,
 ) -> Result<Vec<Vec<BrokerId>>, Fault> {
-    let invalid = |message: &str| Err((ErrorCode::INVALID_REPLICA_ASSIGNMENT, message.to_owned()));
-    if topic.num_partitions != -1 || topic.replication_factor != -1 {
-        let message = "A manual partition assignment was specified, but numPartitions or replicationFactor was not set to -1.";
-        return Err((ErrorCode::INVALID_REQUEST, message.to_owned()));
+    let refused = |what: &str| {
+        let message = format!("A manual partition assignment was specified, but {what}");
+        Err((ErrorCode::INVALID_REQUEST, message))
+    };
+    if topic.replication_factor != -1 {
+        return refused("replication factor was not set to -1.");
     }
-    let mut rows = topic.assignments.clone();
-    rows.sort_by_key(|row| row.partition_index);
-    let mut all: Vec<Vec<BrokerId>> = Vec::new();
-    for (row, expected) in rows.into_iter().zip(0..) {
-        if row.partition_index.0 != expected {
-            return invalid("partitions should be a consecutive 0-based integer sequence");
-        }
-        let distinct: BTreeSet<_> = row.broker_ids.iter().collect();
-        if row.broker_ids.is_empty() {
-            return invalid("The manual partition assignment includes an empty replica list.");
-        }
-        if distinct.len() != row.broker_ids.len() {
-            return invalid("The manual partition assignment includes the broker more than once.");
-        }
-        if all
-            .first()
-            .is_some_and(|first| first.len() != row.broker_ids.len())
-        {
-            return invalid(
-                "The manual partition assignment includes partitions with different numbers of replicas.",
-            );
-        }
-        if let Some(unknown) = row
-            .broker_ids
-            .iter()
-            .find(|id| cluster.nodes.node(**id).is_none())
-        {
-            return invalid(&format!(
-                "The manual partition assignment includes broker {unknown}, but no such broker is registered."
+    if topic.num_partitions != -1 {
+        return refused("numPartitions was not set to -1.");
+    }
+    let invalid = |message: String| Err((ErrorCode::INVALID_REPLICA_ASSIGNMENT, message));
+    let mut by_index = BTreeMap::new();
+    let mut factor = None;
+    for row in &topic.assignments {
+        let index = row.partition_index;
+        if by_index.contains_key(&index) {
+            return invalid(format!(
+                "Found multiple manual partition assignments for partition {index}"
             ));
         }
-        all.push(row.broker_ids);
+        check_replicas(cluster, &row.broker_ids, factor)?;
+        factor = Some(row.broker_ids.len());
+        by_index.insert(index, row.broker_ids.clone());
     }
-    Ok(all)
+    if !by_index
+        .keys()
+        .zip(0..)
+        .all(|(index, place)| index.0 == place)
+    {
+        return invalid("partitions should be a consecutive 0-based integer sequence".to_owned());
+    }
+    Ok(by_index.into_values().collect())
+}
+
+/// Whether these brokers can be a partition's replicas, as many as the `factor` says.
+pub(super) fn check_replicas(
+    cluster: &Cluster,
+    replicas: &[BrokerId],
+    factor: Option<usize>,
+) -> Result<(), Fault> {
+    let refused = |what: String| {
+        let message = format!("The manual partition assignment includes {what}");
+        Err((ErrorCode::INVALID_REPLICA_ASSIGNMENT, message))
+    };
+    if replicas.is_empty() {
+        return refused("an empty replica list.".to_owned());
+    }
+    let mut sorted = replicas.to_vec();
+    sorted.sort_unstable();
+    let mut before = None;
+    for id in sorted {
+        if cluster.nodes.node(id).is_none() {
+            return refused(format!("broker {id}, but no such broker is registered."));
+        }
+        if before.replace(id) == Some(id) {
+            return refused(format!("the broker {id} more than once."));
+        }
+    }
+    let count = replicas.len();
+    match factor.filter(|factor| *factor != count) {
+        None => Ok(()),
+        Some(factor) => refused(format!(
+            "a partition with {count} replica(s), but this is not consistent with previous \
+             partitions, which have {factor} replica(s)."
+        )),
+    }
 }
 
 /// The topic's settings as the answer shows them.

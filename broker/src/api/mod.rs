@@ -8,20 +8,45 @@
 
 mod add_offsets_to_txn;
 mod add_partitions_to_txn;
+mod add_raft_voter;
+mod alter_configs;
+mod alter_partition_reassignments;
+mod alter_replica_log_dirs;
 mod api_versions;
 mod committed_topics;
+mod config_resource;
+mod create_acls;
+mod create_delegation_token;
+mod create_partitions;
 mod create_topics;
+mod delete_acls;
 mod delete_records;
+mod delete_topics;
+mod describe_acls;
+mod describe_cluster;
+mod describe_configs;
+mod describe_delegation_token;
+mod describe_log_dirs;
 mod describe_producers;
+mod describe_quorum;
+mod describe_topic_partitions;
 mod describe_transactions;
+mod elect_leaders;
 mod end_txn;
+mod expire_delegation_token;
+mod fault;
 mod fetch;
 mod find_coordinator;
 mod heartbeat;
 mod init_producer_id;
 mod join_group;
 mod leave_group;
+mod get_telemetry_subscriptions;
+mod incremental_alter_configs;
+mod init_producer_id;
+mod list_config_resources;
 mod list_offsets;
+mod list_partition_reassignments;
 mod list_transactions;
 mod metadata;
 mod offset_commit;
@@ -30,6 +55,10 @@ mod offset_for_leader_epoch;
 mod produce;
 mod sync_group;
 mod txn_offset_commit;
+mod push_telemetry;
+mod remove_raft_voter;
+mod renew_delegation_token;
+mod unregister_broker;
 mod write_txn_markers;
 
 use std::fmt;
@@ -159,6 +188,7 @@ pub(crate) const APIS: &[Api] = &[
     maybe_later!(SyncGroupRequest, sync_group::sync_group),
     maybe_later!(ApiVersionsRequest, api_versions::api_versions),
     at_once!(CreateTopicsRequest, create_topics::create_topics),
+    at_once!(DeleteTopicsRequest, delete_topics::delete_topics),
     at_once!(DeleteRecordsRequest, delete_records::delete_records),
     at_once!(InitProducerIdRequest, init_producer_id::init_producer_id),
     at_once!(
@@ -176,9 +206,58 @@ pub(crate) const APIS: &[Api] = &[
     at_once!(EndTxnRequest, end_txn::end_txn),
     at_once!(WriteTxnMarkersRequest, write_txn_markers::write_txn_markers),
     at_once!(TxnOffsetCommitRequest, txn_offset_commit::txn_offset_commit),
+    at_once!(DescribeAclsRequest, describe_acls::describe_acls),
+    at_once!(CreateAclsRequest, create_acls::create_acls),
+    at_once!(DeleteAclsRequest, delete_acls::delete_acls),
+    at_once!(DescribeConfigsRequest, describe_configs::describe_configs),
+    at_once!(AlterConfigsRequest, alter_configs::alter_configs),
+    at_once!(
+        AlterReplicaLogDirsRequest,
+        alter_replica_log_dirs::alter_replica_log_dirs
+    ),
+    at_once!(DescribeLogDirsRequest, describe_log_dirs::describe_log_dirs),
+    at_once!(
+        CreatePartitionsRequest,
+        create_partitions::create_partitions
+    ),
+    at_once!(
+        CreateDelegationTokenRequest,
+        create_delegation_token::create_delegation_token
+    ),
+    at_once!(
+        RenewDelegationTokenRequest,
+        renew_delegation_token::renew_delegation_token
+    ),
+    at_once!(
+        ExpireDelegationTokenRequest,
+        expire_delegation_token::expire_delegation_token
+    ),
+    at_once!(
+        DescribeDelegationTokenRequest,
+        describe_delegation_token::describe_delegation_token
+    ),
+    at_once!(ElectLeadersRequest, elect_leaders::elect_leaders),
+    at_once!(
+        IncrementalAlterConfigsRequest,
+        incremental_alter_configs::incremental_alter_configs
+    ),
+    at_once!(
+        AlterPartitionReassignmentsRequest,
+        alter_partition_reassignments::alter_partition_reassignments
+    ),
+    at_once!(
+        ListPartitionReassignmentsRequest,
+        list_partition_reassignments::list_partition_reassignments
+    ),
+    at_once!(DescribeQuorumRequest, describe_quorum::describe_quorum),
+    at_once!(DescribeClusterRequest, describe_cluster::describe_cluster),
     at_once!(
         DescribeProducersRequest,
         describe_producers::describe_producers
+    ),
+    at_once!(
+        UnregisterBrokerRequest,
+        unregister_broker::unregister_broker
     ),
     at_once!(
         DescribeTransactionsRequest,
@@ -188,6 +267,21 @@ pub(crate) const APIS: &[Api] = &[
         ListTransactionsRequest,
         list_transactions::list_transactions
     ),
+    at_once!(
+        GetTelemetrySubscriptionsRequest,
+        get_telemetry_subscriptions::get_telemetry_subscriptions
+    ),
+    at_once!(PushTelemetryRequest, push_telemetry::push_telemetry),
+    at_once!(
+        ListConfigResourcesRequest,
+        list_config_resources::list_config_resources
+    ),
+    at_once!(
+        DescribeTopicPartitionsRequest,
+        describe_topic_partitions::describe_topic_partitions
+    ),
+    at_once!(AddRaftVoterRequest, add_raft_voter::add_raft_voter),
+    at_once!(RemoveRaftVoterRequest, remove_raft_voter::remove_raft_voter),
 ];
 
 /// The API of a key, if it is served.

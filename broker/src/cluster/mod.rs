@@ -13,6 +13,7 @@ mod caller;
 mod coordinators;
 mod nodes;
 mod now;
+mod placement;
 mod replication;
 mod reply;
 mod timers;

@@ -154,6 +154,18 @@ impl TopicConfig {
         self.hot = Hot::of(&self.own, broker);
     }
 
+    /// What about the settings does not go together, in Kafka's words.
+    pub(crate) fn contradiction(&self, broker: &Settings) -> Option<String> {
+        let (min_key, max_key) = ("min.compaction.lag.ms", "max.compaction.lag.ms");
+        let number = |key| match self.value(key, broker) {
+            Value::Number(number) => number,
+            _ => 0,
+        };
+        let (min, max) = (number(min_key), number(max_key));
+        (min > max)
+            .then(|| format!("conflict topic config setting {min_key} ({min}) > {max_key} ({max})"))
+    }
+
     /// The settings that are the topic's own.
     pub(crate) fn own(&self) -> &Settings {
         &self.own

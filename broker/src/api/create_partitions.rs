@@ -1,0 +1,112 @@
+//! CreatePartitions: more partitions for topics.
+
+use std::collections::BTreeSet;
+
+use thalweg_protocol::messages::{
+    CreatePartitionsRequest, CreatePartitionsResponse, CreatePartitionsTopic,
+    CreatePartitionsTopicResult,
+};
+use thalweg_protocol::{BrokerId, ErrorCode};
+
+use super::create_topics::{PARTITIONS_MAX, cannot_replicate, check_replicas, spread};
+use super::fault::{Fault, fault, invalid, told};
+use crate::acl::{Operation, ResourceType};
+use crate::cluster::{Caller, Cluster};
+use crate::topic::Partition;
+
+/// Gives each topic its partitions, or tells why not.
+pub(super) fn create_partitions(
+    cluster: &mut Cluster,
+    caller: &Caller,
+    request: CreatePartitionsRequest,
+) -> CreatePartitionsResponse {
+    let mut seen = BTreeSet::new();
+    let names = request.topics.iter().map(|topic| topic.name.clone());
+    let twice: BTreeSet<_> = names.filter(|name| !seen.insert(name.clone())).collect();
+    let mut results = Vec::new();
+    for topic in request.topics {
+        if twice.contains(&topic.name) && !seen.remove(&topic.name) {
+            continue;
+        }
+        let (topic_type, name) = (ResourceType::Topic, &topic.name);
+        let outcome = if twice.contains(name) {
+            Err(invalid("Duplicate topic name."))
+        } else if !cluster.authorize(caller, Operation::Alter, topic_type, name) {
+            Err((ErrorCode::TOPIC_AUTHORIZATION_FAILED, String::new()))
+        } else {
+            add(cluster, &topic, request.validate_only)
+        };
+        let (error_code, error_message) = told(outcome);
+        results.push(CreatePartitionsTopicResult {
+            error_message: error_message.filter(|message| !message.is_empty()),
+            name: topic.name,
+            error_code,
+            ..Default::default()
+        });
+    }
+    CreatePartitionsResponse {
+        results,
+        ..Default::default()
+    }
+}
+
+fn add(
+    cluster: &mut Cluster,
+    asked: &CreatePartitionsTopic,
+    validate_only: bool,
+) -> Result<(), Fault> {
+    let Some(topic) = cluster.topics.topic(&asked.name) else {
+        return Err(fault(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
+    };
+    let there = topic.partitions.len();
+    let factor = topic
+        .partitions
+        .first()
+        .map_or(1, |first| first.replicas.len());
+    let count = usize::try_from(asked.count).unwrap_or(0);
+    let refused = |message| Err((ErrorCode::INVALID_PARTITIONS, message));
+    if count == there {
+        return refused(format!("Topic already has {there} partition(s)."));
+    }
+    if count < there {
+        return refused(format!(
+            "The topic {} currently has {there} partition(s); {} would not be an increase.",
+            asked.name, asked.count
+        ));
+    }
+    let more = count - there;
+    if asked.count > PARTITIONS_MAX {
+        let message = format!("A topic has at most {PARTITIONS_MAX} partitions here.");
+        return Err((ErrorCode::POLICY_VIOLATION, message));
+    }
+    let assignment = match &asked.assignments {
+        None => {
+            let nodes: Vec<BrokerId> = cluster.nodes.alive().map(|(id, _)| id).collect();
+            if factor > nodes.len() {
+                return Err(cannot_replicate(factor, nodes.len()));
+            }
+            spread(&nodes, more, factor, cluster.random.usize(..nodes.len()))
+        }
+        Some(rows) if rows.len() != more => {
+            let message = format!(
+                "Attempted to add {more} additional partition(s), but only {} assignment(s) were specified.",
+                rows.len()
+            );
+            return Err((ErrorCode::INVALID_REPLICA_ASSIGNMENT, message));
+        }
+        Some(rows) => {
+            for row in rows {
+                check_replicas(cluster, &row.broker_ids, Some(factor))?;
+            }
+            rows.iter().map(|row| row.broker_ids.clone()).collect()
+        }
+    };
+    if !validate_only {
+        if let Some(topic) = cluster.topics.topic_mut(&asked.name) {
+            topic
+                .partitions
+                .extend(assignment.into_iter().map(Partition::new));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,32 @@
+//! RemoveRaftVoter: the quorum's voters are fixed, as with `kraft.version` 0 (KIP-853).
+
+use thalweg_protocol::ErrorCode;
+use thalweg_protocol::messages::{RemoveRaftVoterRequest, RemoveRaftVoterResponse};
+
+use super::fault::{fault, told};
+use crate::acl::Operation;
+use crate::cluster::{Caller, Cluster};
+
+/// Refuses.
+pub(super) fn remove_raft_voter(
+    cluster: &mut Cluster,
+    caller: &Caller,
+    request: RemoveRaftVoterRequest,
+) -> RemoveRaftVoterResponse {
+    let id = request.cluster_id.as_deref();
+    let refused = if !cluster.authorize_cluster(caller, Operation::Alter) {
+        fault(ErrorCode::CLUSTER_AUTHORIZATION_FAILED)
+    } else if id.is_some_and(|id| *id != *cluster.id) {
+        (ErrorCode::INCONSISTENT_CLUSTER_ID, String::new())
+    } else {
+        let message =
+            "Cluster doesn't support removing voter because the kraft.version feature is 0";
+        (ErrorCode::UNSUPPORTED_VERSION, message.to_owned())
+    };
+    let (error_code, error_message) = told(Err(refused));
+    RemoveRaftVoterResponse {
+        error_code,
+        error_message,
+        ..Default::default()
+    }
+}
