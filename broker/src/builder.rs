@@ -10,7 +10,7 @@ use thalweg_protocol::{BrokerId, StrBytes};
 use tokio::runtime::Handle;
 
 use crate::api::create_topic;
-use crate::cluster::{Clock, Cluster, Node, ReplicationDelay};
+use crate::cluster::{Clock, Cluster, Memory, Node, ReplicationDelay};
 use crate::embedded::{EmbeddedBroker, OwnThread};
 use crate::release::{Release, UnknownRelease};
 use crate::server::{Limits, Shared};
@@ -64,6 +64,7 @@ pub struct Builder {
     seed: u64,
     frame_bytes_max: usize,
     connections_max: usize,
+    memory_bytes_max: usize,
     start_ms: Option<i64>,
     replication_delay: ReplicationDelay,
     marker_delay: ReplicationDelay,
@@ -80,6 +81,7 @@ impl Default for Builder {
             seed: 0,
             frame_bytes_max: 100 << 20,
             connections_max: 10_000,
+            memory_bytes_max: usize::MAX,
             start_ms: None,
             replication_delay: ReplicationDelay::default(),
             marker_delay: ReplicationDelay::default(),
@@ -138,6 +140,14 @@ impl Builder {
     /// How many connections all brokers together accept; 10,000 by default.
     pub fn connections_max(mut self, count: usize) -> Self {
         self.connections_max = count;
+        self
+    }
+
+    /// How many bytes all logs together may take; unlimited by default. What would go beyond drops the
+    /// oldest closed segments of topics with `cleanup.policy=delete`, whatever their retention; where
+    /// there are none, producing fails with `KAFKA_STORAGE_ERROR`.
+    pub fn memory_bytes_max(mut self, bytes: usize) -> Self {
+        self.memory_bytes_max = bytes;
         self
     }
 
@@ -230,6 +240,7 @@ impl Builder {
         cluster.marker_delay = self.marker_delay;
         cluster.layers = Layers::new(cluster.settings.clone());
         cluster.acls.configure(&cluster.settings);
+        cluster.memory = Memory::limited_to(self.memory_bytes_max);
         for (address, id) in addresses.iter().zip(0..) {
             let node = Node {
                 host: StrBytes::from(address.ip().to_string()),
@@ -252,6 +263,7 @@ impl Builder {
             };
             create_topic(&mut cluster, topic, false).map_err(failed)?;
         }
+        cluster.start_upkeep();
         let limits = Limits {
             frame_bytes_max: self.frame_bytes_max,
             connections_max: self.connections_max,

@@ -17,6 +17,7 @@ mod placement;
 mod replication;
 mod reply;
 mod timers;
+mod upkeep;
 mod waiting;
 
 pub(crate) use caller::{Caller, Principal};
@@ -29,6 +30,7 @@ pub(crate) use now::{Clock, Now};
 pub(crate) use replication::ReplicationDelay;
 pub(crate) use reply::{Outcome, Reply};
 pub(crate) use timers::{TimerId, Timers};
+pub(crate) use upkeep::{Memory, Upkeep};
 pub(crate) use waiting::Wait;
 
 use replication::Replicated;
@@ -60,6 +62,8 @@ pub(crate) enum Timer {
     Waited(WaitId),
     /// Followers have what was appended.
     Replicated(Replicated),
+    /// Logs are to be looked after.
+    Upkeep(Upkeep),
 }
 
 /// The state of all brokers.
@@ -82,6 +86,8 @@ pub(crate) struct Cluster {
     /// How long a transaction's marker takes to a partition.
     pub(crate) marker_delay: ReplicationDelay,
     pub(crate) acls: Acls,
+    /// What all logs may take.
+    pub(crate) memory: Memory,
     pub(crate) timers: Timers<Timer>,
     pub(crate) random: fastrand::Rng,
     /// The moment of what is being handled.
@@ -107,6 +113,7 @@ impl Cluster {
             replication_delay: ReplicationDelay::default(),
             marker_delay: ReplicationDelay::default(),
             acls: Acls::default(),
+            memory: Memory::UNLIMITED,
             timers: Timers::new(),
             random,
             now,
@@ -127,6 +134,7 @@ impl Cluster {
                 Timer::Transaction(timer) => crate::transaction::handle_timer(self, timer),
                 Timer::Waited(id) => self.waited_long_enough(id),
                 Timer::Replicated(replicated) => self.replicated(&replicated),
+                Timer::Upkeep(what) => self.look_after(what),
             }
             self.settle();
         }

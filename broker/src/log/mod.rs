@@ -140,7 +140,7 @@ impl Log {
         let full = self.segments.back().is_none_or(|last| {
             last.bytes() > 0
                 && (last.bytes() + stored.len() > how.segment_bytes
-                    || how.now_ms - last.created_ms() > how.segment_ms)
+                    || last.waited_to_close(how.now_ms, stored.max_timestamp()) > how.segment_ms)
         });
         if full {
             self.segments
@@ -259,6 +259,9 @@ impl Log {
         if offset >= self.end {
             return;
         }
+        // Not where the last batch that is left ends: compaction may have been between.
+        let cut = self.batches_from(offset).next();
+        self.end = cut.map_or(offset, StoredBatch::base_offset);
         while let Some(last) = self.segments.back_mut() {
             last.truncate(offset);
             if last.bytes() > 0 {
@@ -266,8 +269,7 @@ impl Log {
             }
             self.segments.pop_back();
         }
-        let end = self.segments.back().map_or(self.start, Segment::end);
-        self.end = end.max(self.start);
+        self.end = self.end.max(self.start);
         self.high_watermark = self.high_watermark.min(self.end);
         self.epochs.truncate(self.end);
         self.rebuild(now_ms);

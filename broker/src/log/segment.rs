@@ -143,8 +143,14 @@ impl Segment {
         self.max_timestamp
     }
 
-    pub(crate) fn created_ms(&self) -> i64 {
-        self.created_ms
+    /// How long it has been written, by the timestamps of its records where they have any: then
+    /// `timestamp`, of the next batch, is what counts, and not the clock.
+    pub(crate) fn waited_to_close(&self, now_ms: i64, timestamp: i64) -> i64 {
+        let first = self.batches.first().map_or(-1, StoredBatch::max_timestamp);
+        if first >= 0 {
+            return timestamp.saturating_sub(first);
+        }
+        now_ms.saturating_sub(self.created_ms)
     }
 
     pub(crate) fn bytes(&self) -> usize {

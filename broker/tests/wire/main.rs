@@ -10,3 +10,4 @@
 
 mod produce_fetch;
 mod support;
+mod upkeep;

@@ -242,7 +242,10 @@ fn append(
         leader_epoch: partition.leader_epoch,
         now_ms: cluster.now.wall_ms,
         log_append_time: found.config.log_append_time(),
-        segment_bytes: found.config.segment_bytes(),
+        segment_bytes: found
+            .config
+            .segment_bytes()
+            .min(cluster.segment_bytes_max()),
         segment_ms: found.config.segment_ms(),
     };
     let view = only_batch(&inspection.bytes).expect("inspected");
@@ -255,6 +258,14 @@ fn append(
     }
     if let Some(known) = check_producer(cluster, (topic, index), &view)? {
         return Ok(known);
+    }
+    if !cluster.make_room(inspection.bytes.len()) {
+        let most = cluster.log_bytes_max();
+        let message = format!(
+            "The logs take the {most} bytes of memory they may, and there is no closed segment to drop: \
+             allow more (memory_bytes_max), or delete records or topics."
+        );
+        return Err(Fault::new(ErrorCode::KAFKA_STORAGE_ERROR, message));
     }
     let appended = {
         let partition = cluster

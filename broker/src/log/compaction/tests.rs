@@ -299,7 +299,7 @@ fn a_marker_goes_when_its_records_are_gone_and_its_horizon_is_past() {
         written.log.producers_mut().expire(i64::MAX);
         written.put(&[("a", Some("2"))]);
         written.roll();
-        let mut has_marker = |written: &mut Written, after_ms: i64| {
+        let has_marker = |written: &mut Written, after_ms: i64| {
             written.now_ms += after_ms;
             written.compact();
             written.markers().contains(&marker)
@@ -727,4 +727,29 @@ fn retention_spares_what_is_not_replicated() {
     written.log.retain(keep, i64::MAX);
     assert_eq!((written.log.start(), written.log.high_watermark()), (1, 1));
     assert_eq!(written.log.segments().count(), 1);
+}
+
+#[test]
+fn a_log_cut_after_compaction_ends_where_it_was_cut() {
+    // Compaction leaves nothing of the closed segments; then the leader dies before what follows is
+    // replicated. Offsets that were given out once, and are committed, must not be given again.
+    let mut written = Written::new();
+    written.put(&[("a", Some("1")), ("a", None)]);
+    written.segment_bytes = 0;
+    let replicated = written.put(&[("b", Some("1"))]);
+    let keep = Retention {
+        ms: None,
+        bytes: None,
+    };
+    written.compact();
+    written.now_ms += RULES.delete_retention_ms;
+    written.compact();
+    assert_eq!(written.log.retain(keep, written.now_ms), 0);
+    assert_eq!(written.log.batches_from(0).count(), 1);
+    written.log.high_watermark = replicated;
+    written.log.truncate(replicated, written.now_ms);
+    assert_eq!(
+        (written.log.end(), written.log.high_watermark()),
+        (replicated, replicated)
+    );
 }
