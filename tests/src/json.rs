@@ -46,11 +46,42 @@ fn value_to_json(value: &mut dyn Reflected, version: i16) -> Value {
     }
 }
 
+/// How strictly the fields of the JSON must be those of the version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fields {
+    /// All of them and no other, but for tagged ones.
+    Exact,
+    /// What is missing keeps its default, and what the version has not is left out.
+    Any,
+}
+
 /// Sets the fields of a message that is at its default.
 ///
 /// # Errors
 /// The JSON has a field that the version has not, or lacks one, or has another type: as a sentence.
 pub fn set_from_json(message: &mut dyn Reflect, version: i16, json: &Value) -> Result<(), String> {
+    set_fields(message, version, json, Fields::Exact)
+}
+
+/// The same from JSON that serves all versions: what it lacks keeps its default, and what this version
+/// does not have is left out.
+///
+/// # Errors
+/// A field is defined in no version, or has another type: as a sentence.
+pub fn set_what_there_is(
+    message: &mut dyn Reflect,
+    version: i16,
+    json: &Value,
+) -> Result<(), String> {
+    set_fields(message, version, json, Fields::Any)
+}
+
+fn set_fields(
+    message: &mut dyn Reflect,
+    version: i16,
+    json: &Value,
+    fields: Fields,
+) -> Result<(), String> {
     let Value::Object(object) = json else {
         return Err(format!("{json} is no object"));
     };
@@ -58,9 +89,14 @@ pub fn set_from_json(message: &mut dyn Reflect, version: i16, json: &Value) -> R
     let mut result = Ok(());
     message.fields(version, &mut |field: Field<'_>| {
         let outcome = match unused.remove(field.name) {
-            Some(_) if !field.present => Err("is not in this version".to_owned()),
-            Some(json) => set_value(field.value, version, &json),
-            None if field.present && !field.tagged => Err("is missing".to_owned()),
+            Some(_) if !field.present => match fields {
+                Fields::Exact => Err("is not in this version".to_owned()),
+                Fields::Any => Ok(()),
+            },
+            Some(json) => set_value(field.value, version, &json, fields),
+            None if field.present && !field.tagged && fields == Fields::Exact => {
+                Err("is missing".to_owned())
+            }
             None => Ok(()),
         };
         if let Err(error) = outcome {
@@ -88,7 +124,12 @@ fn set_unknown_tags(into: &mut UnknownTags, json: &Value) -> Option<()> {
     Some(())
 }
 
-fn set_value(value: &mut dyn Reflected, version: i16, json: &Value) -> Result<(), String> {
+fn set_value(
+    value: &mut dyn Reflected,
+    version: i16,
+    json: &Value,
+    fields: Fields,
+) -> Result<(), String> {
     let wrong = || format!("{json} has the wrong type");
     match value.slot() {
         Slot::Bool(value) => *value = json.as_bool().ok_or_else(wrong)?,
@@ -112,16 +153,21 @@ fn set_value(value: &mut dyn Reflected, version: i16, json: &Value) -> Result<()
             array.clear();
             for (i, json) in json.as_array().ok_or_else(wrong)?.iter().enumerate() {
                 array.push_default();
-                set_value(array.element(i).expect("just pushed"), version, json)?;
+                set_value(
+                    array.element(i).expect("just pushed"),
+                    version,
+                    json,
+                    fields,
+                )?;
             }
         }
         Slot::Nullable(value) => {
             value.set_present(!json.is_null());
             if let Some(value) = value.value() {
-                set_value(value, version, json)?;
+                set_value(value, version, json, fields)?;
             }
         }
-        Slot::Structure(structure) => set_from_json(structure, version, json)?,
+        Slot::Structure(structure) => set_fields(structure, version, json, fields)?,
     }
     Ok(())
 }
@@ -129,7 +175,7 @@ fn set_value(value: &mut dyn Reflected, version: i16, json: &Value) -> Result<()
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// Standard base64 with padding.
-fn to_base64(bytes: &[u8]) -> String {
+pub fn to_base64(bytes: &[u8]) -> String {
     let mut text = String::new();
     for chunk in bytes.chunks(3) {
         let number =

@@ -1,0 +1,191 @@
+//! What two sound brokers may answer differently, and why.
+
+/// How a field is treated that may differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// It is not compared.
+    Ignored,
+    /// Only whether it is null is compared.
+    Presence,
+    /// A time that is later than all records of the areas is the broker's own, and not compared.
+    Clock,
+    /// An array whose order means nothing: sorted by these fields, or by the elements themselves.
+    Unordered(&'static [&'static str]),
+}
+
+/// A field that may differ.
+#[derive(Debug)]
+pub struct MayDiffer {
+    /// The API, `*` for all.
+    pub api: &'static str,
+    /// The end of the field's path, arrays left out: `responses.partitionResponses.logAppendTimeMs`.
+    pub field: &'static str,
+    /// How it is treated.
+    pub how: How,
+    /// Why it may.
+    pub why: &'static str,
+}
+
+const fn ignored(api: &'static str, field: &'static str, why: &'static str) -> MayDiffer {
+    MayDiffer {
+        api,
+        field,
+        how: How::Ignored,
+        why,
+    }
+}
+
+const fn clock(api: &'static str, field: &'static str) -> MayDiffer {
+    MayDiffer {
+        api,
+        field,
+        how: How::Clock,
+        why: "the broker's clock, for markers and the time of appending",
+    }
+}
+
+const fn unordered(
+    api: &'static str,
+    field: &'static str,
+    keys: &'static [&'static str],
+) -> MayDiffer {
+    MayDiffer {
+        api,
+        field,
+        how: How::Unordered(keys),
+        why: "Kafka keeps it in a hash map",
+    }
+}
+
+/// Records of the areas are older.
+pub(super) const BROKERS_TIME: i64 = 1_780_000_000_000;
+
+/// The whole list. The first that fits a field counts.
+pub const MAY_DIFFER: &[MayDiffer] = &[
+    ignored("*", "throttleTimeMs", "depends on the load"),
+    MayDiffer {
+        api: "*",
+        field: "errorMessage",
+        how: How::Presence,
+        why: "words for people; clients go by the code",
+    },
+    ignored("*", "host", "where a broker listens is no behaviour"),
+    ignored("*", "port", "where a broker listens is no behaviour"),
+    ignored("*", "rack", "how a broker was set up is no behaviour"),
+    ignored("Produce", "logAppendTimeMs", "the broker's clock"),
+    ignored(
+        "DescribeProducers",
+        "coordinatorEpoch",
+        "how often the coordinator has moved",
+    ),
+    ignored(
+        "ApiVersions",
+        "finalizedFeaturesEpoch",
+        "an offset of the controllers' log",
+    ),
+    clock("DescribeProducers", "lastTimestamp"),
+    clock("ListOffsets", "topics.partitions.timestamp"),
+    ignored(
+        "DescribeTransactions",
+        "transactionStates.transactionStartTimeMs",
+        "the broker's clock",
+    ),
+    ignored(
+        "DescribeGroups",
+        "clientHost",
+        "Kafka writes a slash before it",
+    ),
+    ignored(
+        "ConsumerGroupDescribe",
+        "clientHost",
+        "Kafka writes a slash before it",
+    ),
+    ignored(
+        "ShareGroupDescribe",
+        "clientHost",
+        "Kafka writes a slash before it",
+    ),
+    ignored(
+        "StreamsGroupDescribe",
+        "clientHost",
+        "Kafka writes a slash before it",
+    ),
+    unordered("Metadata", "topics", &["name"]),
+    unordered("Metadata", "topics.partitions", &["partitionIndex"]),
+    unordered("Metadata", "brokers", &["nodeId"]),
+    unordered("ListOffsets", "topics", &["name"]),
+    unordered("ListOffsets", "topics.partitions", &["partitionIndex"]),
+    unordered("OffsetForLeaderEpoch", "topics", &["topic"]),
+    unordered("OffsetForLeaderEpoch", "topics.partitions", &["partition"]),
+    unordered("Produce", "responses", &["name", "topicId"]),
+    unordered("Produce", "responses.partitionResponses", &["index"]),
+    unordered("DeleteRecords", "topics", &["name"]),
+    unordered("DeleteRecords", "topics.partitions", &["partitionIndex"]),
+    unordered("CreateTopics", "topics", &["name"]),
+    unordered("CreateTopics", "topics.configs", &["name"]),
+    unordered("DeleteTopics", "responses", &["name", "errorCode"]),
+    unordered("CreatePartitions", "results", &["name"]),
+    unordered("DescribeConfigs", "results", &["resourceName"]),
+    unordered("DescribeConfigs", "results.configs", &["name"]),
+    unordered(
+        "AlterConfigs",
+        "responses",
+        &["resourceType", "resourceName"],
+    ),
+    unordered(
+        "IncrementalAlterConfigs",
+        "responses",
+        &["resourceType", "resourceName"],
+    ),
+    unordered("AddPartitionsToTxn", "resultsByTopicV3AndBelow", &["name"]),
+    unordered(
+        "AddPartitionsToTxn",
+        "resultsByTopicV3AndBelow.resultsByPartition",
+        &["partitionIndex"],
+    ),
+    unordered(
+        "DescribeTransactions",
+        "transactionStates",
+        &["transactionalId"],
+    ),
+    unordered(
+        "DescribeTransactions",
+        "transactionStates.topics",
+        &["topic"],
+    ),
+    unordered(
+        "DescribeTransactions",
+        "transactionStates.topics.partitions",
+        &[],
+    ),
+    unordered("DescribeGroups", "groups", &["groupId"]),
+    unordered(
+        "DescribeGroups",
+        "groups.members",
+        &["groupInstanceId", "memberMetadata"],
+    ),
+    unordered("JoinGroup", "members", &["groupInstanceId", "metadata"]),
+    unordered("OffsetFetch", "topics", &["name"]),
+    unordered("OffsetFetch", "topics.partitions", &["partitionIndex"]),
+    unordered("OffsetFetch", "groups", &["groupId"]),
+    unordered("OffsetFetch", "groups.topics", &["name"]),
+    unordered(
+        "OffsetFetch",
+        "groups.topics.partitions",
+        &["partitionIndex"],
+    ),
+    unordered("OffsetDelete", "topics", &["name"]),
+    unordered("OffsetDelete", "topics.partitions", &["partitionIndex"]),
+    unordered("DeleteGroups", "results", &["groupId"]),
+    unordered("ListGroups", "groups", &["groupId"]),
+];
+
+/// How the field at this path is treated, if it may differ.
+pub(super) fn rule_for(api: &str, path: &str) -> Option<How> {
+    let fits = |rule: &&MayDiffer| {
+        let before = path.strip_suffix(rule.field);
+        let whole_names = before.is_some_and(|before| before.is_empty() || before.ends_with('.'));
+        (rule.api == "*" || rule.api == api) && whole_names
+    };
+    MAY_DIFFER.iter().find(fits).map(|rule| rule.how)
+}

@@ -1,0 +1,246 @@
+//! One of the two brokers: its connections, and what it has given out.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+use tokio::time::sleep;
+
+use super::call::{Call, RawCalls};
+use super::may_differ::{BROKERS_TIME, How, rule_for};
+use super::records::{batches_from_json, batches_to_json};
+use super::symbols::{Symbols, is_name};
+use crate::json::{from_base64, to_base64};
+
+/// Changes an answer before anybody sees it: what a broken broker would do.
+pub type Alteration = Box<dyn FnMut(&str, &mut Value) + Send>;
+
+/// Answers that say "not yet", which both brokers give or do not give as it happens:
+/// `LEADER_NOT_AVAILABLE`, `NOT_LEADER_OR_FOLLOWER`, `COORDINATOR_LOAD_IN_PROGRESS`,
+/// `COORDINATOR_NOT_AVAILABLE`, `NOT_COORDINATOR`, `CONCURRENT_TRANSACTIONS`,
+/// `UNSTABLE_OFFSET_COMMIT`.
+const NOT_YET: &[i64] = &[5, 6, 14, 15, 16, 51, 88];
+
+/// How often and after how long such an answer is asked for again.
+const ATTEMPTS: u32 = 100;
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Between requests that shall reach the broker in this order over different connections.
+const STAGGER: Duration = Duration::from_millis(25);
+
+/// One broker.
+pub struct Side {
+    name: &'static str,
+    address: String,
+    connections: BTreeMap<u8, RawCalls>,
+    symbols: Symbols,
+    alteration: Option<Alteration>,
+}
+
+impl Side {
+    /// A broker at an address.
+    #[must_use]
+    pub fn new(name: &'static str, address: &str) -> Self {
+        Self {
+            name,
+            address: address.to_owned(),
+            connections: BTreeMap::new(),
+            symbols: Symbols::default(),
+            alteration: None,
+        }
+    }
+
+    /// Lets its answers be changed.
+    #[must_use]
+    pub fn altered(mut self, alteration: Alteration) -> Self {
+        self.alteration = Some(alteration);
+        self
+    }
+
+    /// What it is called in reports.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Sends a request until the answer is not "not yet", and gives the answer to compare.
+    pub async fn call(&mut self, call: &Call) -> Value {
+        let mut answer = Value::Null;
+        for _ in 0..ATTEMPTS {
+            answer = self.call_once(call).await;
+            if !says_not_yet(&answer) {
+                break;
+            }
+            sleep(PAUSE).await;
+        }
+        self.comparable(call.api, answer)
+    }
+
+    /// Sends requests one after the other over connections of their own and waits for all answers:
+    /// brokers hold some back until others are there.
+    pub async fn call_together(&mut self, calls: &[Call]) -> Vec<Value> {
+        for call in calls {
+            let body = self.with_values(&call.body);
+            let connection = self.connection(call.connection);
+            connection.send(call.api, call.version, &body).await;
+            sleep(STAGGER).await;
+        }
+        let mut answers = Vec::new();
+        for call in calls {
+            let connection = self.connection(call.connection);
+            answers.push(connection.answer(call.api, call.version).await);
+        }
+        let answered = calls.iter().zip(answers);
+        answered
+            .map(|(call, answer)| self.comparable(call.api, answer))
+            .collect()
+    }
+
+    async fn call_once(&mut self, call: &Call) -> Value {
+        let body = self.with_values(&call.body);
+        let connection = self.connection(call.connection);
+        connection.send(call.api, call.version, &body).await;
+        connection.answer(call.api, call.version).await
+    }
+
+    fn connection(&mut self, number: u8) -> &mut RawCalls {
+        let address = &self.address;
+        self.connections
+            .entry(number)
+            .or_insert_with(|| RawCalls::new(address))
+    }
+
+    /// Puts this side's values in where the request has names, and bytes where it describes records.
+    fn with_values(&self, value: &Value) -> Value {
+        match value {
+            Value::String(text) if is_name(text) => match self.symbols.value(text) {
+                Some(value) => value.clone(),
+                // The other side has given out more: that difference is reported already.
+                None => unknown_id(text),
+            },
+            Value::Array(elements) => elements.iter().map(|e| self.with_values(e)).collect(),
+            Value::Object(fields) => {
+                let resolved = fields
+                    .iter()
+                    .map(|(name, value)| (name.clone(), self.with_values(value)));
+                let resolved = resolved.collect();
+                match fields.contains_key("_batches") {
+                    true => Value::from(to_base64(&batches_from_json(&resolved))),
+                    false => Value::Object(resolved),
+                }
+            }
+            other => other.clone(),
+        }
+    }
+
+    /// Takes this side's values out of an answer, and what may differ.
+    fn comparable(&mut self, api: &str, mut answer: Value) -> Value {
+        if let Some(alter) = &mut self.alteration {
+            alter(api, &mut answer);
+        }
+        let answer = order(api, "", answer);
+        self.with_names(api, "", "", answer)
+    }
+
+    fn with_names(&mut self, api: &str, path: &str, field: &str, value: Value) -> Value {
+        match rule_for(api, path) {
+            Some(How::Ignored) => return json!("(may differ)"),
+            Some(How::Presence) if !value.is_null() => return json!("(something)"),
+            Some(How::Clock) if value.as_i64().is_some_and(|time| time >= BROKERS_TIME) => {
+                return json!("(the broker's time)");
+            }
+            _ => {}
+        }
+        if let Some(name) = self.symbols.name(field, &value) {
+            return name;
+        }
+        match value {
+            Value::Array(elements) => elements
+                .into_iter()
+                .map(|element| self.with_names(api, path, field, element))
+                .collect(),
+            Value::Object(fields) => {
+                let mut named = Map::new();
+                for (name, value) in fields {
+                    let path = inner(path, &name);
+                    let value = self.with_names(api, &path, &name, value);
+                    named.insert(name, value);
+                }
+                Value::Object(named)
+            }
+            Value::String(text) if field == "records" => {
+                let bytes = from_base64(&text).unwrap_or_default();
+                let batches = batches_to_json(&bytes);
+                self.with_names(api, path, "_batches", batches)
+            }
+            other => other,
+        }
+    }
+}
+
+/// The path of a field within what `path` names.
+fn inner(path: &str, field: &str) -> String {
+    match path {
+        "" => field.to_owned(),
+        path => format!("{path}.{field}"),
+    }
+}
+
+/// Sorts arrays whose order means nothing, before names are given by first appearance.
+fn order(api: &str, path: &str, value: Value) -> Value {
+    match value {
+        Value::Array(elements) => {
+            let mut elements: Vec<Value> = elements
+                .into_iter()
+                .map(|element| order(api, path, element))
+                .collect();
+            if let Some(How::Unordered(keys)) = rule_for(api, path) {
+                elements.sort_by_key(|element| sort_key(element, keys));
+            }
+            Value::Array(elements)
+        }
+        Value::Object(fields) => {
+            let fields = fields.into_iter().map(|(name, value)| {
+                let value = order(api, &inner(path, &name), value);
+                (name, value)
+            });
+            Value::Object(fields.collect())
+        }
+        other => other,
+    }
+}
+
+fn sort_key(element: &Value, keys: &[&str]) -> Vec<String> {
+    let padded = |value: &Value| match value.as_i64() {
+        Some(number) => format!("{number:020}"),
+        None => value.to_string(),
+    };
+    match element {
+        Value::Object(fields) => keys
+            .iter()
+            .filter_map(|key| fields.get(*key))
+            .map(padded)
+            .collect(),
+        other => vec![padded(other)],
+    }
+}
+
+fn says_not_yet(answer: &Value) -> bool {
+    match answer {
+        Value::Array(elements) => elements.iter().any(says_not_yet),
+        Value::Object(fields) => fields.iter().any(|(name, value)| {
+            let code = value.as_i64().filter(|_| name.ends_with("rrorCode"));
+            code.is_some_and(|code| NOT_YET.contains(&code)) || says_not_yet(value)
+        }),
+        _ => false,
+    }
+}
+
+/// In place of a value that this side has not given out: one that means nothing to it.
+fn unknown_id(name: &str) -> Value {
+    match name.split('#').next() {
+        Some("topic") => json!("BBBBBBBBBBBBBBBBBBBBBA"),
+        Some("member" | "cluster") => json!("nobody"),
+        _ => json!(987_654),
+    }
+}

@@ -1,0 +1,94 @@
+//! Goal: whoever speaks to the embedded broker is answered as Kafka would.
+//! Method: the same seeded requests to both, over plain sockets, and a comparison of the answers field
+//! by field but for a short list. Two Kafkas compared with each other show that the list is long
+//! enough, and altered answers that it is short enough.
+
+use std::process::ExitCode;
+
+use thalweg_client::Rng;
+use thalweg_testcontainers::{KafkaCluster, KafkaTests};
+use thalweg_tests::differential::areas::AREAS;
+use thalweg_tests::differential::{Pair, Side, Tally};
+
+fn main() -> ExitCode {
+    KafkaTests::new()
+        .test_alone("kafka_answers_like_kafka", kafka_answers_like_kafka)
+        .run()
+}
+
+/// `THALWEG_SEED` repeats a run.
+fn seed() -> u64 {
+    match std::env::var("THALWEG_SEED") {
+        Ok(seed) => seed.parse().expect("THALWEG_SEED is a number"),
+        Err(_) => Rng::from_entropy().next_u64() % 1_000_000,
+    }
+}
+
+async fn kafka_answers_like_kafka() {
+    let (one, other) = tokio::join!(
+        KafkaCluster::builder().start(),
+        KafkaCluster::builder().start()
+    );
+    let (one, other) = (one.expect("a Kafka"), other.expect("a Kafka"));
+    let seed = seed();
+    let tally = compare_all(
+        seed,
+        300,
+        one.bootstrap_servers(),
+        other.bootstrap_servers(),
+    )
+    .await;
+    report(seed, &tally);
+}
+
+async fn compare_all(seed: u64, requests: u32, left: &str, right: &str) -> Tally {
+    let only = std::env::var("THALWEG_AREAS").unwrap_or_default();
+    let mut running = tokio::task::JoinSet::new();
+    for area in AREAS
+        .iter()
+        .filter(|area| only.is_empty() || only.contains(area.name))
+    {
+        let sides = (Side::new("kafka", left), Side::new("other", right));
+        let rng = Rng::from_seed(seed).fork(area.name);
+        let prefix = format!("{}-{seed}", area.name);
+        running.spawn(async move {
+            let pair = Pair::begin(area.name, prefix, sides.0, sides.1).await;
+            let began = tokio::time::Instant::now();
+            let tally = (area.run)(pair, rng, requests).await.end();
+            println!("{} took {:?}", area.name, began.elapsed());
+            tally
+        });
+    }
+    let mut tally = Tally::default();
+    while let Some(area) = running.join_next().await {
+        tally.add(area.expect("an area to the end"));
+    }
+    tally
+}
+
+fn report(seed: u64, tally: &Tally) {
+    println!(
+        "{} requests compared, seed {seed}: {:?}",
+        tally.total(),
+        tally.requests
+    );
+    let mut seen = std::collections::BTreeMap::<String, (u32, String)>::new();
+    for difference in &tally.differences {
+        for (path, left, right) in &difference.found {
+            let path: String = path.split(|c: char| c.is_ascii_digit()).collect();
+            let what = format!("{} {path}: {left} / {right}", difference.call.api);
+            let entry = seen
+                .entry(what)
+                .or_insert_with(|| (0, difference.to_string()));
+            entry.0 += 1;
+        }
+    }
+    for (what, (count, first)) in &seen {
+        println!("{count} times {what}\n  {first}");
+    }
+    assert!(
+        tally.differences.is_empty(),
+        "seed {seed}: {} answers differ",
+        tally.differences.len()
+    );
+}
