@@ -5,6 +5,7 @@
 
 use std::process::ExitCode;
 
+use thalweg_broker::EmbeddedBroker;
 use thalweg_client::Rng;
 use thalweg_testcontainers::{KafkaCluster, KafkaTests};
 use thalweg_tests::differential::areas::AREAS;
@@ -13,8 +14,24 @@ use thalweg_tests::differential::{Pair, Side, Tally};
 fn main() -> ExitCode {
     KafkaTests::new()
         .test_alone("kafka_answers_like_kafka", kafka_answers_like_kafka)
+        .test_alone(
+            "the_embedded_broker_answers_like_kafka",
+            the_embedded_broker_answers_like_kafka,
+        )
         .run()
 }
+
+/// What the test brokers of `thalweg-testcontainers` have otherwise than Kafka's defaults, where it
+/// shows in an answer.
+const EMBEDDED: &[(&str, &str)] = &[
+    ("auto.create.topics.enable", "false"),
+    ("group.initial.rebalance.delay.ms", "0"),
+    ("group.min.session.timeout.ms", "1000"),
+    ("group.consumer.min.session.timeout.ms", "6000"),
+    ("group.consumer.session.timeout.ms", "6000"),
+    ("group.consumer.min.heartbeat.interval.ms", "1000"),
+    ("group.consumer.heartbeat.interval.ms", "1000"),
+];
 
 /// `THALWEG_SEED` repeats a run.
 fn seed() -> u64 {
@@ -36,6 +53,24 @@ async fn kafka_answers_like_kafka() {
         300,
         one.bootstrap_servers(),
         other.bootstrap_servers(),
+    )
+    .await;
+    report(seed, &tally);
+}
+
+async fn the_embedded_broker_answers_like_kafka() {
+    let kafka = KafkaCluster::builder().start().await.expect("a Kafka");
+    let mut builder = EmbeddedBroker::builder().as_version("4.3");
+    for (key, value) in EMBEDDED {
+        builder = builder.config(*key, *value);
+    }
+    let embedded = builder.start().expect("an embedded broker");
+    let seed = seed();
+    let tally = compare_all(
+        seed,
+        300,
+        kafka.bootstrap_servers(),
+        &embedded.bootstrap_servers(),
     )
     .await;
     report(seed, &tally);
@@ -72,6 +107,7 @@ fn report(seed: u64, tally: &Tally) {
         tally.total(),
         tally.requests
     );
+    println!("not offered: {:?}", tally.not_offered);
     let mut seen = std::collections::BTreeMap::<String, (u32, String)>::new();
     for difference in &tally.differences {
         for (path, left, right) in &difference.found {

@@ -9,7 +9,8 @@ pub enum How {
     Presence,
     /// A time that is later than all records of the areas is the broker's own, and not compared.
     Clock,
-    /// An array whose order means nothing: sorted by these fields, or by the elements themselves.
+    /// An array whose order means nothing: sorted by these fields (ids that have appeared by their names),
+    /// or by the elements themselves.
     Unordered(&'static [&'static str]),
 }
 
@@ -162,9 +163,13 @@ pub const MAY_DIFFER: &[MayDiffer] = &[
     unordered(
         "DescribeGroups",
         "groups.members",
-        &["groupInstanceId", "memberMetadata"],
+        &["groupInstanceId", "memberMetadata", "memberId"],
     ),
-    unordered("JoinGroup", "members", &["groupInstanceId", "metadata"]),
+    unordered(
+        "JoinGroup",
+        "members",
+        &["groupInstanceId", "metadata", "memberId"],
+    ),
     unordered("OffsetFetch", "topics", &["name"]),
     unordered("OffsetFetch", "topics.partitions", &["partitionIndex"]),
     unordered("OffsetFetch", "groups", &["groupId"]),

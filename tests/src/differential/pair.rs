@@ -51,6 +51,8 @@ impl fmt::Display for Difference {
 pub struct Tally {
     /// How many requests per API.
     pub requests: BTreeMap<&'static str, u64>,
+    /// What the right broker does not offer and so was not compared.
+    pub not_offered: BTreeSet<&'static str>,
     /// What differed.
     pub differences: Vec<Difference>,
 }
@@ -67,6 +69,7 @@ impl Tally {
         for (api, count) in other.requests {
             *self.requests.entry(api).or_default() += count;
         }
+        self.not_offered.extend(other.not_offered);
         self.differences.extend(other.differences);
     }
 }
@@ -78,7 +81,8 @@ pub struct Pair {
     prefix: String,
     left: Side,
     right: Side,
-    versions: BTreeMap<i16, (i16, i16)>,
+    /// The versions that either side offers, by the number of the API.
+    versions: [BTreeMap<i16, (i16, i16)>; 2],
     history: Vec<String>,
     tally: Tally,
 }
@@ -91,7 +95,7 @@ impl Pair {
             prefix,
             left,
             right,
-            versions: BTreeMap::new(),
+            versions: [BTreeMap::new(), BTreeMap::new()],
             history: Vec::new(),
             tally: Tally::default(),
         };
@@ -101,18 +105,13 @@ impl Pair {
             json!({"clientSoftwareName": "raw", "clientSoftwareVersion": "1"}),
         );
         let answers = tokio::join!(pair.left.call(&call), pair.right.call(&call));
-        for answer in [answers.0, answers.1] {
+        for (answer, versions) in [answers.0, answers.1].iter().zip(&mut pair.versions) {
             for api in answer["apiKeys"].as_array().into_iter().flatten() {
                 let number = |field: &str| api[field].as_i64().and_then(|n| i16::try_from(n).ok());
-                let Some((key, min, max)) = number("apiKey")
-                    .zip(number("minVersion"))
-                    .zip(number("maxVersion"))
-                    .map(|((key, min), max)| (key, min, max))
-                else {
-                    continue;
-                };
-                let range = pair.versions.entry(key).or_insert((min, max));
-                *range = (range.0.max(min), range.1.min(max));
+                let range = number("minVersion").zip(number("maxVersion"));
+                if let Some((key, range)) = number("apiKey").zip(range) {
+                    versions.insert(key, range);
+                }
             }
         }
         pair
@@ -138,24 +137,38 @@ impl Pair {
             .unwrap_or_else(|| panic!("no version of {api} is offered by both brokers"))
     }
 
-    /// Whether both brokers offer an API.
-    #[must_use]
-    pub fn offers(&self, api: &str) -> bool {
-        let (min, max) = self.offered(api);
-        min <= max
+    /// The versions of an API that both brokers offer; where the right one offers none, the left's.
+    fn offered(&self, api: &str) -> (i16, i16) {
+        let [left, right] = [0, 1].map(|side| self.offered_by(side, api));
+        let (min, max) = left.unwrap_or((0, -1));
+        match right {
+            Some(right) => (min.max(right.0), max.min(right.1)),
+            None => (min, max),
+        }
     }
 
-    /// The versions of an API that both brokers offer; the first is above the second if there are none.
-    fn offered(&self, api: &str) -> (i16, i16) {
+    fn offered_by(&self, side: usize, api: &str) -> Option<(i16, i16)> {
         let Kind::Request(key) = codec(api, "Request").kind else {
-            return (0, -1);
+            return None;
         };
-        self.versions.get(&key.code()).copied().unwrap_or((0, -1))
+        self.versions.get(side)?.get(&key.code()).copied()
+    }
+
+    /// Notes that the right broker does not offer an API, if it does not.
+    fn lacks(&mut self, api: &'static str) -> bool {
+        let lacks = self.offered_by(1, api).is_none();
+        if lacks {
+            self.tally.not_offered.insert(api);
+        }
+        lacks
     }
 
     /// Sends a request to both, compares the answers, and gives the measure's.
     pub async fn call(&mut self, api: &'static str, version: i16, body: Value) -> Value {
         let call = self.request(api, version, body);
+        if self.lacks(api) {
+            return self.left.call(&call).await;
+        }
         let (left, right) = tokio::join!(self.left.call(&call), self.right.call(&call));
         self.compared(call, left, right)
     }
@@ -191,7 +204,7 @@ impl Pair {
         self.compared(call, left, right)
     }
 
-    /// Sends requests to both over several connections, so that the brokers have all of them at once,
+    /// Sends requests about a group to both over several connections, so that the brokers have all of them at once,
     /// and compares the answers to each.
     pub async fn call_together(&mut self, calls: Vec<(&'static str, i16, Value)>) -> Vec<Value> {
         let mut connection = 0;
@@ -229,7 +242,11 @@ impl Pair {
         done: impl Fn(&Value) -> bool,
     ) {
         let call = self.request(api, version, body);
-        for side in [&mut self.left, &mut self.right] {
+        let sides = match self.lacks(api) {
+            true => vec![&mut self.left],
+            false => vec![&mut self.left, &mut self.right],
+        };
+        for side in sides {
             let mut answer = Value::Null;
             let mut settled = false;
             for _ in 0..500 {

@@ -26,7 +26,7 @@ const ATTEMPTS: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Between requests that shall reach the broker in this order over different connections.
-const STAGGER: Duration = Duration::from_millis(25);
+const STAGGER: Duration = Duration::from_millis(15);
 
 /// One broker.
 pub struct Side {
@@ -76,14 +76,22 @@ impl Side {
         self.comparable(call.api, answer)
     }
 
-    /// Sends requests one after the other over connections of their own and waits for all answers:
-    /// brokers hold some back until others are there.
+    /// Sends requests about a group, one after the other over connections of their own, and waits for
+    /// all answers: brokers hold some back until others are there.
     pub async fn call_together(&mut self, calls: &[Call]) -> Vec<Value> {
         for call in calls {
             let body = self.with_values(&call.body);
             let connection = self.connection(call.connection);
             connection.send(call.api, call.version, &body).await;
             sleep(STAGGER).await;
+            // A coordinator works on the requests about a group one after the other.
+            self.call_once(&Call {
+                connection: 0,
+                api: "DescribeGroups",
+                version: 5,
+                body: json!({"groups": [body["groupId"]]}),
+            })
+            .await;
         }
         let mut answers = Vec::new();
         for call in calls {
@@ -138,7 +146,7 @@ impl Side {
         if let Some(alter) = &mut self.alteration {
             alter(api, &mut answer);
         }
-        let answer = order(api, "", answer);
+        let answer = order(&self.symbols, api, "", answer);
         self.with_names(api, "", "", answer)
     }
 
@@ -187,21 +195,21 @@ fn inner(path: &str, field: &str) -> String {
 }
 
 /// Sorts arrays whose order means nothing, before names are given by first appearance.
-fn order(api: &str, path: &str, value: Value) -> Value {
+fn order(symbols: &Symbols, api: &str, path: &str, value: Value) -> Value {
     match value {
         Value::Array(elements) => {
             let mut elements: Vec<Value> = elements
                 .into_iter()
-                .map(|element| order(api, path, element))
+                .map(|element| order(symbols, api, path, element))
                 .collect();
             if let Some(How::Unordered(keys)) = rule_for(api, path) {
-                elements.sort_by_key(|element| sort_key(element, keys));
+                elements.sort_by_key(|element| sort_key(symbols, element, keys));
             }
             Value::Array(elements)
         }
         Value::Object(fields) => {
             let fields = fields.into_iter().map(|(name, value)| {
-                let value = order(api, &inner(path, &name), value);
+                let value = order(symbols, api, &inner(path, &name), value);
                 (name, value)
             });
             Value::Object(fields.collect())
@@ -210,7 +218,7 @@ fn order(api: &str, path: &str, value: Value) -> Value {
     }
 }
 
-fn sort_key(element: &Value, keys: &[&str]) -> Vec<String> {
+fn sort_key(symbols: &Symbols, element: &Value, keys: &[&str]) -> Vec<String> {
     let padded = |value: &Value| match value.as_i64() {
         Some(number) => format!("{number:020}"),
         None => value.to_string(),
@@ -218,8 +226,11 @@ fn sort_key(element: &Value, keys: &[&str]) -> Vec<String> {
     match element {
         Value::Object(fields) => keys
             .iter()
-            .filter_map(|key| fields.get(*key))
-            .map(padded)
+            .filter_map(|key| fields.get(*key).map(|value| (key, value)))
+            .map(|(key, value)| match symbols.known(key, value) {
+                Some(name) => name,
+                None => padded(value),
+            })
             .collect(),
         other => vec![padded(other)],
     }

@@ -43,28 +43,19 @@ const NO_TOPIC: &str = "AAAAAAAAAAAAAAAAAAAAAA";
 impl Symbols {
     /// The name for the value of a field, if it is one that a broker makes up.
     pub(super) fn name(&mut self, field: &str, value: &Value) -> Option<Value> {
-        let (fields, is_none) = match value {
-            Value::Number(number) => {
-                let none = number.as_i64() == Some(-1);
-                (
-                    NUMBERS,
-                    none || (field == "sessionId" && number.as_i64() == Some(0)),
-                )
-            }
-            Value::String(text) => (STRINGS, text.is_empty() || text == NO_TOPIC),
-            _ => return None,
-        };
-        let (_, class) = fields.iter().find(|(name, _)| *name == field)?;
-        if is_none {
-            return None;
-        }
-        let of_class = self.given_out.iter().filter(|(other, _)| other == class);
-        let known = of_class.clone().position(|(_, known)| known == value);
-        let number = known.unwrap_or_else(|| of_class.count());
-        if known.is_none() {
+        let class = class(field, value)?;
+        if self.known(field, value).is_none() {
             self.given_out.push((class, value.clone()));
         }
-        Some(Value::from(format!("{class}#{number}")))
+        self.known(field, value).map(Value::from)
+    }
+
+    /// The name, if the value has appeared before.
+    pub(super) fn known(&self, field: &str, value: &Value) -> Option<String> {
+        let class = class(field, value)?;
+        let mut of_class = self.given_out.iter().filter(|(other, _)| *other == class);
+        let number = of_class.position(|(_, known)| known == value)?;
+        Some(format!("{class}#{number}"))
     }
 
     /// The value behind a name; `None` if the text is no name of something this side has given out.
@@ -74,6 +65,23 @@ impl Symbols {
         let mut of_class = self.given_out.iter().filter(|(other, _)| *other == class);
         of_class.nth(number).map(|(_, value)| value)
     }
+}
+
+/// What a field's value is, if it is something that brokers give out.
+fn class(field: &str, value: &Value) -> Option<&'static str> {
+    let (fields, is_none) = match value {
+        Value::Number(number) => {
+            let none = number.as_i64() == Some(-1);
+            (
+                NUMBERS,
+                none || (field == "sessionId" && number.as_i64() == Some(0)),
+            )
+        }
+        Value::String(text) => (STRINGS, text.is_empty() || text == NO_TOPIC),
+        _ => return None,
+    };
+    let (_, class) = fields.iter().find(|(name, _)| *name == field)?;
+    (!is_none).then_some(*class)
 }
 
 /// Whether a text has the form of a name.
