@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -15,6 +16,7 @@ use crate::embedded::{EmbeddedBroker, OwnThread};
 use crate::release::{Release, UnknownRelease};
 use crate::server::{Limits, Shared};
 use crate::settings::{Layers, SettingError};
+use crate::store::{self, DataError};
 
 /// Why the embedded broker does not start.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +28,9 @@ pub enum StartError {
     /// A setting is unknown or has an invalid value.
     #[error(transparent)]
     Setting(#[from] SettingError),
+    /// The folder of [`Builder::data`] cannot be used.
+    #[error(transparent)]
+    Data(#[from] DataError),
     /// There have to be brokers.
     #[error("a cluster has 1 to 100 brokers, not {0}")]
     Brokers(usize),
@@ -61,6 +66,7 @@ pub struct Builder {
     listen: SocketAddr,
     topics: Vec<(String, i32)>,
     settings: Vec<(String, String)>,
+    data: Option<PathBuf>,
     seed: u64,
     frame_bytes_max: usize,
     connections_max: usize,
@@ -78,6 +84,7 @@ impl Default for Builder {
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
             topics: Vec::new(),
             settings: Vec::new(),
+            data: None,
             seed: 0,
             frame_bytes_max: 100 << 20,
             connections_max: 10_000,
@@ -122,6 +129,15 @@ impl Builder {
     /// A setting of all brokers, in Kafka's own keys: `num.partitions` and the like.
     pub fn config(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.settings.push((key.into(), value.into()));
+        self
+    }
+
+    /// A folder that keeps topics, committed offsets and transactions, also when the process is
+    /// killed at any point. Without one everything is gone when the brokers stop. Members of groups
+    /// are not kept: they join again. What is written is not forced to the disk, so that it does not
+    /// outlive the machine.
+    pub fn data(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.data = Some(folder.into());
         self
     }
 
@@ -182,20 +198,36 @@ impl Builder {
             .enable_all()
             .build()
             .map_err(StartError::Thread)?;
-        let within = runtime.enter();
+        let served = {
+            let _within = runtime.enter();
+            self.serve(runtime.handle().clone())
+        };
+        match served {
+            Ok((shared, addresses)) => {
+                let thread = OwnThread::start(runtime).map_err(StartError::Thread)?;
+                Ok(EmbeddedBroker::new(shared, addresses, Some(thread)))
+            }
+            Err(error) => {
+                // This may be called within another runtime, where none may be waited for.
+                runtime.shutdown_background();
+                Err(error)
+            }
+        }
+    }
+
+    /// Listens, and spawns everything on `runtime`, within which this is called.
+    fn serve(&self, runtime: Handle) -> Result<(Arc<Shared>, Vec<SocketAddr>), StartError> {
         let listeners = self.bind()?;
         let addresses = listeners.iter().map(TcpListener::local_addr);
         let addresses: Vec<SocketAddr> = addresses
             .collect::<io::Result<_>>()
             .map_err(StartError::Thread)?;
-        let shared = self.build(&addresses, runtime.handle().clone())?;
+        let shared = self.build(&addresses, runtime)?;
         for (listener, node) in listeners.into_iter().zip(0..) {
             let listening = shared.listen(BrokerId(node), listener);
             listening.map_err(StartError::Thread)?;
         }
-        drop(within);
-        let thread = OwnThread::start(runtime).map_err(StartError::Thread)?;
-        Ok(EmbeddedBroker::new(shared, addresses, Some(thread)))
+        Ok((shared, addresses))
     }
 
     /// Starts the brokers on the tokio runtime this is called in, without sockets: only connections
@@ -250,7 +282,13 @@ impl Builder {
             };
             cluster.nodes.insert(BrokerId(id), node);
         }
+        if let Some(folder) = &self.data {
+            store::load(&mut cluster, folder)?;
+        }
         for (name, partitions) in &self.topics {
+            if cluster.topics.topic(name).is_some() {
+                continue;
+            }
             let topic = CreatableTopic {
                 name: name.into(),
                 num_partitions: *partitions,
@@ -264,6 +302,7 @@ impl Builder {
             create_topic(&mut cluster, topic, false).map_err(failed)?;
         }
         cluster.start_upkeep();
+        cluster.store_changes();
         let limits = Limits {
             frame_bytes_max: self.frame_bytes_max,
             connections_max: self.connections_max,

@@ -29,6 +29,7 @@ mod log;
 mod release;
 mod server;
 mod settings;
+mod store;
 mod topic;
 mod transaction;
 
@@ -38,3 +39,4 @@ pub use fault::{Fault, Inject, RequestSeen, faults};
 pub use release::{Release, UnknownRelease};
 pub use server::InMemoryStream;
 pub use settings::SettingError;
+pub use store::DataError;

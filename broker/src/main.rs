@@ -1,6 +1,7 @@
 //! The program `thalweg-broker`: a small Kafka for anything that speaks its protocol.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -23,6 +24,10 @@ struct Arguments {
     /// A topic to begin with; may be repeated.
     #[arg(long, value_name = "NAME:PARTITIONS", value_parser = topic)]
     topic: Vec<(String, i32)>,
+
+    /// A folder that keeps topics, committed offsets and transactions, also when it is killed.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
 
     /// The release of Kafka to play, 2.1 to 4.4.
     #[arg(long, value_name = "V")]
@@ -51,6 +56,9 @@ fn start(arguments: Arguments) -> Result<EmbeddedBroker, StartError> {
         .listen(arguments.listen);
     if let Some(release) = arguments.as_version {
         builder = builder.as_version(release);
+    }
+    if let Some(folder) = arguments.data {
+        builder = builder.data(folder);
     }
     for (name, partitions) in arguments.topic {
         builder = builder.topic(name, partitions);

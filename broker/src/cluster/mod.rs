@@ -48,6 +48,7 @@ use crate::api::FetchSessions;
 use crate::group::{GroupTimer, Groups};
 use crate::release::Release;
 use crate::settings::{Layers, Settings};
+use crate::store::Store;
 use crate::topic::Topics;
 use crate::transaction::{TransactionTimer, Transactions};
 
@@ -88,6 +89,10 @@ pub(crate) struct Cluster {
     pub(crate) acls: Acls,
     /// What all logs may take.
     pub(crate) memory: Memory,
+    /// Where everything is kept that has to outlive the process, if anywhere.
+    pub(crate) store: Option<Store>,
+    /// Nothing that was asked since may be answered.
+    pub(crate) storage_failed: bool,
     pub(crate) timers: Timers<Timer>,
     pub(crate) random: fastrand::Rng,
     /// The moment of what is being handled.
@@ -114,6 +119,8 @@ impl Cluster {
             marker_delay: ReplicationDelay::default(),
             acls: Acls::default(),
             memory: Memory::UNLIMITED,
+            store: None,
+            storage_failed: false,
             timers: Timers::new(),
             random,
             now,

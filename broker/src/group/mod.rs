@@ -20,7 +20,7 @@ pub(crate) use classic::{
 };
 pub(crate) use commit::{Commit, Committer, commit, commit_in_transaction, unstable_or_committed};
 pub(crate) use kinds::{Claim, Group};
-pub(crate) use offsets::{CommittedOffset, Offsets};
+pub(crate) use offsets::{CommittedOffset, GroupOffsets, Offsets, TopicOffsets};
 
 /// All groups, by id.
 #[derive(Debug, Default)]

@@ -57,9 +57,48 @@ pub(crate) struct Offsets {
     /// The groups in which a producer has pending offsets.
     groups_of: BTreeMap<ProducerId, BTreeSet<StrBytes>>,
     commits: u64,
+    /// Groups of which anything may have changed, where somebody wants to know.
+    changed: Option<BTreeSet<StrBytes>>,
+}
+
+impl GroupOffsets {
+    pub(crate) fn committed(&self) -> &TopicOffsets {
+        &self.committed
+    }
+
+    /// What open transactions will commit, by producer.
+    pub(crate) fn pending(&self) -> impl Iterator<Item = (ProducerId, &TopicOffsets)> {
+        self.pending
+            .iter()
+            .map(|(producer, offsets)| (*producer, offsets))
+    }
 }
 
 impl Offsets {
+    /// Notes from now on of which groups anything may change.
+    pub(crate) fn note_changes(&mut self) {
+        self.changed = Some(BTreeSet::new());
+    }
+
+    /// Of which groups anything may have changed since the last time.
+    pub(crate) fn take_changes(&mut self) -> BTreeSet<StrBytes> {
+        self.changed
+            .as_mut()
+            .map(std::mem::take)
+            .unwrap_or_default()
+    }
+
+    fn note(&mut self, group: &str) {
+        if let Some(changed) = &mut self.changed {
+            changed.insert(group.into());
+        }
+    }
+
+    /// Everything of a group.
+    pub(crate) fn of_group(&self, group: &str) -> Option<&GroupOffsets> {
+        self.by_group.get(group)
+    }
+
     /// Commits an offset for good.
     pub(crate) fn commit(
         &mut self,
@@ -68,6 +107,7 @@ impl Offsets {
         partition: PartitionId,
         offset: CommittedOffset,
     ) {
+        self.note(group);
         let offset = self.numbered(offset);
         let offsets = entry(&mut self.by_group, group);
         put(&mut offsets.committed, topic, partition, offset);
@@ -82,6 +122,7 @@ impl Offsets {
         partition: PartitionId,
         offset: CommittedOffset,
     ) {
+        self.note(group);
         let offset = self.numbered(offset);
         self.groups_of
             .entry(producer)
@@ -118,6 +159,7 @@ impl Offsets {
         }
         let ended: BTreeSet<StrBytes> = ended;
         for group in ended {
+            self.note(&group);
             let Some(offsets) = self.by_group.get_mut(&group) else {
                 continue;
             };
@@ -165,6 +207,7 @@ impl Offsets {
 
     /// Forgets a partition's offset, the pending ones too.
     pub(crate) fn remove(&mut self, group: &str, topic: &str, partition: PartitionId) {
+        self.note(group);
         let Some(offsets) = self.by_group.get_mut(group) else {
             return;
         };
@@ -182,6 +225,7 @@ impl Offsets {
 
     /// Forgets everything of a group.
     pub(crate) fn remove_group(&mut self, group: &str) {
+        self.note(group);
         let Some(offsets) = self.by_group.remove(group) else {
             return;
         };
@@ -197,6 +241,9 @@ impl Offsets {
 
     /// Forgets everything of a topic.
     pub(crate) fn remove_topic(&mut self, topic: &str) {
+        if let Some(changed) = &mut self.changed {
+            changed.extend(self.by_group.keys().cloned());
+        }
         self.by_group.retain(|_, offsets| {
             offsets.committed.remove(topic);
             for pending in offsets.pending.values_mut() {
@@ -212,6 +259,7 @@ impl Offsets {
         group: &str,
         is_expired: impl Fn(&str, &CommittedOffset) -> bool,
     ) {
+        self.note(group);
         let Some(offsets) = self.by_group.get_mut(group) else {
             return;
         };

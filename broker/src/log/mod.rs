@@ -174,6 +174,33 @@ impl Log {
         }
     }
 
+    /// A log as it was stored: segments of whole batches, by ascending offset, that begins at `start`.
+    /// All of it counts as replicated.
+    pub(crate) fn restored(
+        segments: Vec<(i64, Vec<StoredBatch>)>,
+        start: i64,
+        now_ms: i64,
+    ) -> Self {
+        let mut log = Log {
+            start,
+            end: start,
+            ..Log::default()
+        };
+        for (base_offset, batches) in segments {
+            let mut segment = Segment::new(base_offset, now_ms);
+            for batch in batches {
+                log.epochs.note(batch.leader_epoch(), batch.base_offset());
+                log.end = log.end.max(batch.last_offset() + 1);
+                segment.push(batch);
+            }
+            log.segments.push_back(segment);
+        }
+        log.high_watermark = log.end;
+        log.rebuild(now_ms);
+        log.epochs.begin_at(start);
+        log
+    }
+
     /// Lets the high watermark rise to `offset`, at most to the end. Whether it rose.
     pub(crate) fn raise_high_watermark(&mut self, offset: i64) -> bool {
         let offset = offset.min(self.end);

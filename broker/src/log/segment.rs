@@ -91,6 +91,8 @@ pub(crate) struct Segment {
     max_timestamp: i64,
     /// Whether compaction has been here.
     clean: bool,
+    /// Rises whenever anything but an append at the end happened.
+    revision: u32,
 }
 
 impl Segment {
@@ -102,7 +104,13 @@ impl Segment {
             bytes: 0,
             max_timestamp: -1,
             clean: false,
+            revision: 0,
         }
+    }
+
+    /// Rises whenever anything but an append at the end happened.
+    pub(crate) fn revision(&self) -> u32 {
+        self.revision
     }
 
     pub(super) fn push(&mut self, batch: StoredBatch) {
@@ -118,6 +126,7 @@ impl Segment {
             cleaned.push(batch);
         }
         cleaned.clean = true;
+        cleaned.revision = self.revision + 1;
         cleaned
     }
 
@@ -187,6 +196,7 @@ impl Segment {
 
     /// Drops the batches that reach to `offset` or beyond it.
     pub(super) fn truncate(&mut self, offset: i64) {
+        self.revision += 1;
         self.batches.retain(|batch| batch.last_offset() < offset);
         self.bytes = self.batches.iter().map(StoredBatch::len).sum();
         let timestamps = self.batches.iter().map(StoredBatch::max_timestamp);

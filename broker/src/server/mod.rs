@@ -104,8 +104,13 @@ impl Shared {
         cluster.handle_timers(self.clock.now());
         let result = what(&mut cluster);
         cluster.settle();
+        cluster.store_changes();
         let after = cluster.next_timer_at();
+        let failed = cluster.storage_failed;
         drop(cluster);
+        if failed {
+            self.stop();
+        }
         if after != before {
             self.timers_changed.notify_one();
         }

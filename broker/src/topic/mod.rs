@@ -3,7 +3,7 @@
 mod config;
 mod partition;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use thalweg_protocol::{ErrorCode, PartitionId, StrBytes, Uuid};
 
@@ -36,15 +36,47 @@ pub(crate) struct Topics {
     by_name: BTreeMap<StrBytes, Topic>,
     /// Only looked up by id, never walked.
     names: HashMap<Uuid, StrBytes>,
+    /// What was handed out to be changed, where somebody wants to know.
+    changes: Option<TopicChanges>,
+}
+
+/// What may have changed.
+#[derive(Debug, Default)]
+pub(crate) struct TopicChanges {
+    /// Topics as a whole.
+    pub(crate) topics: BTreeSet<StrBytes>,
+    /// Partitions of other topics.
+    pub(crate) partitions: BTreeSet<(StrBytes, PartitionId)>,
 }
 
 impl Topics {
+    /// Notes from now on what may change.
+    pub(crate) fn note_changes(&mut self) {
+        self.changes = Some(TopicChanges::default());
+    }
+
+    /// What may have changed since the last time.
+    pub(crate) fn take_changes(&mut self) -> TopicChanges {
+        self.changes
+            .as_mut()
+            .map(std::mem::take)
+            .unwrap_or_default()
+    }
+
+    fn note(&mut self, name: &str) {
+        if let Some(changes) = &mut self.changes {
+            changes.topics.insert(name.into());
+        }
+    }
+
     pub(crate) fn insert(&mut self, name: StrBytes, topic: Topic) {
+        self.note(&name);
         self.names.insert(topic.id, name.clone());
         self.by_name.insert(name, topic);
     }
 
     pub(crate) fn remove(&mut self, name: &str) -> Option<Topic> {
+        self.note(name);
         let topic = self.by_name.remove(name)?;
         self.names.remove(&topic.id);
         Some(topic)
@@ -60,6 +92,7 @@ impl Topics {
     }
 
     pub(crate) fn topic_mut(&mut self, name: &str) -> Option<&mut Topic> {
+        self.note(name);
         self.by_name.get_mut(name)
     }
 
@@ -73,6 +106,9 @@ impl Topics {
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (&StrBytes, &mut Topic)> {
+        if let Some(changes) = &mut self.changes {
+            changes.topics.extend(self.by_name.keys().cloned());
+        }
         self.by_name.iter_mut()
     }
 
@@ -85,7 +121,10 @@ impl Topics {
         name: &str,
         index: PartitionId,
     ) -> Option<&mut Partition> {
-        self.topic_mut(name)?.partition_mut(index)
+        if let Some(changes) = &mut self.changes {
+            changes.partitions.insert((name.into(), index));
+        }
+        self.by_name.get_mut(name)?.partition_mut(index)
     }
 }
 

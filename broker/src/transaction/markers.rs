@@ -89,7 +89,7 @@ pub(super) fn write(cluster: &mut Cluster, pending: PendingMarker) {
         }
     }
     let id = pending.transactional_id;
-    if let Some(transaction) = cluster.transactions.by_id.get_mut(&id) {
+    if let Some(transaction) = cluster.transactions.transaction_mut(&id) {
         transaction.partitions.remove(&place);
     }
     complete_if_written(cluster, &id);
@@ -97,7 +97,7 @@ pub(super) fn write(cluster: &mut Cluster, pending: PendingMarker) {
 
 fn complete_if_written(cluster: &mut Cluster, id: &StrBytes) {
     let now_ms = cluster.now.wall_ms;
-    let Some(transaction) = cluster.transactions.by_id.get_mut(id) else {
+    let Some(transaction) = cluster.transactions.transaction_mut(id) else {
         return;
     };
     let decided = matches!(

@@ -6,7 +6,7 @@
 mod markers;
 mod state;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use thalweg_protocol::records::RecordBatch;
@@ -39,6 +39,8 @@ pub(crate) struct Transactions {
     next_producer_id: i64,
     time_outs: Option<TimerId>,
     expiry: Option<TimerId>,
+    /// Ids of which anything may have changed, where somebody wants to know.
+    changed: Option<BTreeSet<StrBytes>>,
 }
 
 impl Transactions {
@@ -51,6 +53,45 @@ impl Transactions {
 
     pub(crate) fn transaction(&self, id: &str) -> Option<&Transaction> {
         self.by_id.get(id)
+    }
+
+    /// Notes from now on of which ids anything may change.
+    pub(crate) fn note_changes(&mut self) {
+        self.changed = Some(BTreeSet::new());
+    }
+
+    /// Of which ids anything may have changed since the last time.
+    pub(crate) fn take_changes(&mut self) -> BTreeSet<StrBytes> {
+        self.changed
+            .as_mut()
+            .map(std::mem::take)
+            .unwrap_or_default()
+    }
+
+    fn note(&mut self, id: &str) {
+        if let Some(changed) = &mut self.changed {
+            changed.insert(id.into());
+        }
+    }
+
+    fn transaction_mut(&mut self, id: &str) -> Option<&mut Transaction> {
+        self.note(id);
+        self.by_id.get_mut(id)
+    }
+
+    /// The next producer id, by number.
+    pub(crate) fn next_producer_id(&self) -> i64 {
+        self.next_producer_id
+    }
+
+    /// Takes up where others left off.
+    pub(crate) fn restore(
+        &mut self,
+        next_producer_id: i64,
+        by_id: BTreeMap<StrBytes, Transaction>,
+    ) {
+        self.next_producer_id = next_producer_id;
+        self.by_id = by_id;
     }
 
     /// All of them, by id.
@@ -104,9 +145,11 @@ pub(crate) fn initialise(
     if cluster.transactions.transaction(id).is_none() {
         let producer_id = cluster.transactions.fresh_producer_id();
         let new = Transaction::new(producer_id, timeout_ms, now_ms);
+        cluster.transactions.note(id);
         cluster.transactions.by_id.insert(id.detached(), new);
         look_for_expiry_later(cluster);
     }
+    cluster.transactions.note(id);
     let Transactions {
         by_id,
         next_producer_id,
@@ -162,7 +205,7 @@ fn owned<'a>(
     if id.is_empty() {
         return Err(ErrorCode::INVALID_REQUEST);
     }
-    let transaction = cluster.transactions.by_id.get_mut(id);
+    let transaction = cluster.transactions.transaction_mut(id);
     let transaction = transaction.ok_or(ErrorCode::INVALID_PRODUCER_ID_MAPPING)?;
     if transaction.producer_id != producer_id {
         return Err(ErrorCode::INVALID_PRODUCER_ID_MAPPING);
@@ -252,7 +295,7 @@ pub(crate) fn end(
 
 /// Aborts an open transaction because somebody else takes the id, or because it is open too long.
 fn abort_from_without(cluster: &mut Cluster, id: &StrBytes) {
-    if let Some(transaction) = cluster.transactions.by_id.get_mut(id) {
+    if let Some(transaction) = cluster.transactions.transaction_mut(id) {
         transaction.fence();
         let protocol = cluster.transaction_protocol();
         decide(cluster, id, false, protocol);
@@ -267,6 +310,7 @@ fn decide(
     protocol: Protocol,
 ) -> (ProducerId, i16) {
     let now_ms = cluster.now.wall_ms;
+    cluster.transactions.note(id);
     let Transactions {
         by_id,
         next_producer_id,
@@ -277,6 +321,8 @@ fn decide(
     };
     transaction.prepare(commit, protocol, now_ms, || fresh(next_producer_id));
     let after = transaction.after_end();
+    // The decision has to be known before anything of it can be seen.
+    cluster.store_decision(id);
     markers::send_all(cluster, id);
     after
 }
@@ -321,6 +367,8 @@ fn look_for_expiry_later(cluster: &mut Cluster) {
 fn expire(cluster: &mut Cluster) {
     let kept_ms = cluster.settings.number("transactional.id.expiration.ms");
     let before_ms = cluster.now.wall_ms - kept_ms;
+    let ids: Vec<StrBytes> = cluster.transactions.by_id.keys().cloned().collect();
+    ids.iter().for_each(|id| cluster.transactions.note(id));
     cluster.transactions.by_id.retain(|_, transaction| {
         let open = matches!(
             transaction.state,
@@ -335,6 +383,25 @@ fn expire(cluster: &mut Cluster) {
 
 fn milliseconds(number: i64) -> Duration {
     Duration::from_millis(u64::try_from(number).unwrap_or_default())
+}
+
+/// Takes up the transactions that were stored: sends the outcomes that may not have reached everyone,
+/// and watches the open ones.
+pub(crate) fn resume(cluster: &mut Cluster) {
+    let decided = cluster.transactions.iter().filter(|(_, transaction)| {
+        matches!(
+            transaction.state,
+            State::PrepareCommit | State::PrepareAbort
+        )
+    });
+    let decided: Vec<StrBytes> = decided.map(|(id, _)| id.clone()).collect();
+    for id in decided {
+        markers::send_all(cluster, &id);
+    }
+    if cluster.transactions.iter().next().is_some() {
+        look_for_time_outs_later(cluster);
+        look_for_expiry_later(cluster);
+    }
 }
 
 impl Cluster {

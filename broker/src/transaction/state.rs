@@ -37,6 +37,19 @@ impl State {
         }
     }
 
+    /// The state of a name.
+    pub(crate) fn of_name(name: &str) -> Option<State> {
+        let all = [
+            State::Empty,
+            State::Ongoing,
+            State::PrepareCommit,
+            State::PrepareAbort,
+            State::CompleteCommit,
+            State::CompleteAbort,
+        ];
+        all.into_iter().find(|state| state.name() == name)
+    }
+
     /// Every name a filter may have; the last two are states Kafka has and this coordinator never
     /// stays in.
     pub(crate) const NAMES: &[&str] = &[

@@ -8,6 +8,7 @@
     reason = "a test that finds too little fails"
 )]
 
+mod data;
 mod produce_fetch;
 mod support;
 mod upkeep;

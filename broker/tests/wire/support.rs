@@ -3,9 +3,9 @@
 use bytes::{Bytes, BytesMut};
 use thalweg_broker::{Builder, EmbeddedBroker, InMemoryStream};
 use thalweg_protocol::messages::{
-    FetchPartition, FetchRequest, FetchResponse, FetchTopic, FindCoordinatorRequest,
-    InitProducerIdRequest, PartitionProduceData, PartitionProduceResponse, ProduceRequest,
-    TopicProduceData,
+    FetchPartition, FetchPartitionData, FetchRequest, FetchResponse, FetchTopic,
+    FindCoordinatorRequest, InitProducerIdRequest, PartitionProduceData, PartitionProduceResponse,
+    ProduceRequest, TopicProduceData,
 };
 use thalweg_protocol::records::{
     BatchSeal, Columns, Compression, Compressor, Decompressor, RecordBatchBuilder, RecordBatches,
@@ -13,7 +13,7 @@ use thalweg_protocol::records::{
 use thalweg_protocol::{
     ErrorCode, Offset, PartitionId, ProducerId, Request, decode_response, encode_request,
 };
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// Where broker 0 is, in memory.
 pub(crate) const PORT: u16 = 9092;
@@ -24,15 +24,33 @@ pub(crate) fn start(builder: Builder) -> EmbeddedBroker {
 }
 
 /// A connection to a broker.
-pub(crate) struct Raw {
-    pub(crate) stream: InMemoryStream,
+pub(crate) struct Raw<S = InMemoryStream> {
+    pub(crate) stream: S,
     next_id: i32,
 }
 
 impl Raw {
     pub(crate) fn connect(kafka: &EmbeddedBroker, port: u16) -> Self {
-        let stream = kafka.connect(port).expect("the broker runs");
+        Raw::over(kafka.connect(port).expect("the broker runs"))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
+    /// Over a stream that is open.
+    pub(crate) fn over(stream: S) -> Self {
         Raw { stream, next_id: 1 }
+    }
+
+    /// As [`call`](Self::call), `None` where the connection breaks.
+    pub(crate) async fn try_call<R: Request>(
+        &mut self,
+        request: &R,
+        version: i16,
+    ) -> Option<R::Response> {
+        let id = self.next_id;
+        let frame = encode_request(request, version, id, Some("raw")).expect("it can be encoded");
+        self.stream.write_all(&frame.to_bytes()).await.ok()?;
+        self.receive::<R>(version).await
     }
 
     /// Sends a request and reads its answer.
@@ -211,30 +229,59 @@ pub(crate) fn values(response: &FetchResponse) -> Vec<String> {
         .responses
         .iter()
         .flat_map(|topic| &topic.partitions);
+    partitions
+        .flat_map(|partition| committed_values(partition))
+        .collect()
+}
+
+/// The values of a partition's records, without those of transactions it names as aborted.
+pub(crate) fn committed_values(partition: &FetchPartitionData) -> Vec<String> {
     let mut all = Vec::new();
     let (mut columns, mut decompressor) = (Columns::new(), Decompressor::new());
-    for partition in partitions {
-        assert_eq!(partition.error_code, ErrorCode::NONE);
-        let records = partition.records.clone().unwrap_or_default();
-        for batch in RecordBatches::new(&records) {
-            let batch = batch.expect("a batch");
-            if batch.is_control() {
-                continue;
-            }
-            let rows = columns
-                .decode(&batch, &mut decompressor)
-                .expect("sound records");
-            let texts = rows
-                .iter()
-                .map(|row| row.value.unwrap_or_default().to_vec());
-            all.extend(texts.map(|text| String::from_utf8(text).expect("text")));
+    let mut aborted = partition.aborted_transactions.clone().unwrap_or_default();
+    aborted.sort_by_key(|aborted| aborted.first_offset);
+    let mut open: Vec<ProducerId> = Vec::new();
+    assert_eq!(partition.error_code, ErrorCode::NONE);
+    let records = partition.records.clone().unwrap_or_default();
+    for batch in RecordBatches::new(&records) {
+        let batch = batch.expect("a batch");
+        while aborted
+            .first()
+            .is_some_and(|it| it.first_offset <= batch.last_offset())
+        {
+            open.push(aborted.remove(0).producer_id);
         }
+        if batch.is_control() {
+            open.retain(|id| *id != batch.producer_id());
+            continue;
+        }
+        if batch.is_transactional() && open.contains(&batch.producer_id()) {
+            continue;
+        }
+        let rows = columns
+            .decode(&batch, &mut decompressor)
+            .expect("sound records");
+        let texts = rows
+            .iter()
+            .map(|row| row.value.unwrap_or_default().to_vec());
+        all.extend(texts.map(|text| String::from_utf8(text).expect("text")));
     }
     all
 }
 
+/// The offset after the last batch of a partition, if it has any.
+pub(crate) fn next_offset(partition: &FetchPartitionData) -> Option<i64> {
+    let records = partition.records.clone().unwrap_or_default();
+    let last = RecordBatches::new(&records).last()?;
+    Some(last.expect("a batch").next_offset().0)
+}
+
 /// Asks for the coordinator, which makes its topic.
-pub(crate) async fn find_coordinator(raw: &mut Raw, key_type: i8, key: &str) {
+pub(crate) async fn find_coordinator<S: AsyncRead + AsyncWrite + Unpin>(
+    raw: &mut Raw<S>,
+    key_type: i8,
+    key: &str,
+) {
     let request = FindCoordinatorRequest {
         key_type,
         coordinator_keys: vec![key.into()],
