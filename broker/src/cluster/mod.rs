@@ -132,9 +132,11 @@ impl Cluster {
         self.timers.set(self.now.instant + after, timer)
     }
 
-    /// Does all that is due at `now`, in the order of time.
-    pub(crate) fn handle_timers(&mut self, now: Now) {
+    /// Does all that is due at `now`, in the order of time. Whether anything was.
+    pub(crate) fn handle_timers(&mut self, now: Now) -> bool {
+        let mut any = false;
         while let Some(timer) = self.timers.poll(now.instant) {
+            any = true;
             self.now = now;
             match timer {
                 Timer::Group(timer) => crate::group::handle_timer(self, timer),
@@ -146,6 +148,7 @@ impl Cluster {
             self.settle();
         }
         self.now = now;
+        any
     }
 
     /// When [`handle_timers`](Self::handle_timers) is wanted next.

@@ -109,6 +109,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             .await
             .unwrap_or(Outcome::Close);
         self.while_paused().await;
+        // What could not be stored is not answered.
+        if self.shared.is_stopped() {
+            return Ok(false);
+        }
         let answer = match outcome {
             Outcome::Frame(answer) => answer,
             Outcome::Nothing => return Ok(fault != Fault::CloseAfter),

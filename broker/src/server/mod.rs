@@ -101,7 +101,10 @@ impl Shared {
     pub(crate) fn enter<T>(&self, what: impl FnOnce(&mut Cluster) -> T) -> T {
         let mut cluster = self.lock();
         let before = cluster.next_timer_at();
-        cluster.handle_timers(self.clock.now());
+        if cluster.handle_timers(self.clock.now()) {
+            // On its own: what was complete before has to be stored before what begins now.
+            cluster.store_changes();
+        }
         let result = what(&mut cluster);
         cluster.settle();
         cluster.store_changes();

@@ -10,8 +10,9 @@
 //! end is dropped, and nobody was told of it. It is not forced to the disk, so it does not survive the
 //! machine.
 //!
-//! The order of writing carries transactions over: first a decision, then the markers of it that are
-//! in logs, then that it is complete. Whatever lies between is sent again at the start.
+//! The order of writing carries transactions over: first what a transaction writes to, then what it
+//! writes; first a decision, then the markers of it that are in logs, then that it is complete.
+//! Whatever lies between is sent again at the start.
 
 mod files;
 mod journal;
@@ -29,6 +30,7 @@ use self::files::PartitionFiles;
 use self::journal::Journal;
 use self::saved::{SavedGroup, SavedTopic, SavedTransaction};
 use crate::cluster::Cluster;
+use crate::transaction::State;
 
 pub(crate) use load::load;
 
@@ -140,6 +142,14 @@ impl Store {
     }
 
     fn save(&mut self, cluster: &mut Cluster) -> Result<(), DataError> {
+        let mut transactions = cluster.transactions.take_changes();
+        let open = |id: &StrBytes| {
+            let transaction = cluster.transactions.transaction(id);
+            transaction.is_some_and(|transaction| transaction.state == State::Ongoing)
+        };
+        for id in transactions.extract_if(.., |id| open(id)) {
+            self.save_transaction(cluster, &id)?;
+        }
         let changes = cluster.topics.take_changes();
         for (topic, index) in &changes.partitions {
             self.save_log(cluster, topic, *index)?;
@@ -159,7 +169,7 @@ impl Store {
             self.journal
                 .put(&format!("offsets/{group}"), saved.as_ref())?;
         }
-        for id in cluster.transactions.take_changes() {
+        for id in transactions {
             self.save_transaction(cluster, &id)?;
         }
         let next = cluster.transactions.next_producer_id();
