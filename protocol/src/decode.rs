@@ -199,6 +199,19 @@ impl Decoder {
         into.read(self)
     }
 
+    /// Reads the value of a tagged field; `field` names it in errors.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_tagged<T: Wire>(
+        &mut self,
+        field: &'static str,
+        into: &mut T,
+    ) -> Result<(), DecodeError> {
+        self.field = field;
+        into.read_tagged(self)
+    }
+
     /// Reads a field that is never compact, not even in a flexible version.
     ///
     /// # Errors

@@ -250,7 +250,7 @@ impl Encoder {
         self.small.extend_from_slice(&bytes);
     }
 
-    fn unsigned_varint(&mut self, value: u32) {
+    pub(crate) fn unsigned_varint(&mut self, value: u32) {
         varint::write_u32(value, &mut self.small);
     }
 
@@ -363,7 +363,8 @@ impl Encoder {
         self.count_tag(tags, tag)?;
         let size = self.late_varint();
         let start = self.small.len();
-        self.write(field, value)?;
+        self.field = field;
+        value.write_tagged(self)?;
         let bytes = self.small.len() - start;
         self.set_late_varint(size, bytes as u32);
         Ok(())

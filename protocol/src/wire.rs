@@ -25,6 +25,24 @@ pub trait Wire: Sized {
 
     /// The length of the shortest encoding of any value.
     fn bytes_min(version: i16, flexible: bool) -> usize;
+
+    /// Reads a value as tagged fields hold it.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    #[inline]
+    fn read_tagged(&mut self, decoder: &mut Decoder) -> Result<(), DecodeError> {
+        self.read(decoder)
+    }
+
+    /// Appends the value as tagged fields hold it.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    #[inline]
+    fn write_tagged(&self, encoder: &mut Encoder) -> Result<(), EncodeError> {
+        self.write(encoder)
+    }
 }
 
 /// A type with an encoding for null, of which a field may hold an `Option`.
@@ -43,6 +61,28 @@ pub trait Nullable: Wire + Default {
 
     /// The length of the shortest encoding of null or any value.
     fn nullable_bytes_min(flexible: bool) -> usize;
+
+    /// Reads a value or null as tagged fields hold it.
+    ///
+    /// # Errors
+    /// As [`Wire::read`].
+    fn read_nullable_tagged(
+        into: &mut Option<Self>,
+        decoder: &mut Decoder,
+    ) -> Result<(), DecodeError> {
+        Self::read_nullable(into, decoder)
+    }
+
+    /// Appends a value or null as tagged fields hold it.
+    ///
+    /// # Errors
+    /// As [`Wire::write`].
+    fn write_nullable_tagged(
+        value: Option<&Self>,
+        encoder: &mut Encoder,
+    ) -> Result<(), EncodeError> {
+        Self::write_nullable(value, encoder)
+    }
 }
 
 /// A structure within a message, or the message itself. Derived.
@@ -304,7 +344,8 @@ impl<T: Structure> Wire for T {
     }
 }
 
-/// A nullable structure is preceded by a byte: -1 for null, 1 for a structure.
+/// A nullable structure is preceded by a byte: -1 for null, 1 for a structure. In a tagged field that
+/// is an unsigned varint instead, and null is 0.
 impl<T: Structure> Nullable for T {
     fn read_nullable(into: &mut Option<Self>, decoder: &mut Decoder) -> Result<(), DecodeError> {
         let mut presence = 0i8;
@@ -330,6 +371,25 @@ impl<T: Structure> Nullable for T {
     fn nullable_bytes_min(_: bool) -> usize {
         1
     }
+
+    fn read_nullable_tagged(
+        into: &mut Option<Self>,
+        decoder: &mut Decoder,
+    ) -> Result<(), DecodeError> {
+        if decoder.unsigned_varint()? == 0 {
+            *into = None;
+            return Ok(());
+        }
+        into.insert(T::default()).decode_fields(decoder)
+    }
+
+    fn write_nullable_tagged(
+        value: Option<&Self>,
+        encoder: &mut Encoder,
+    ) -> Result<(), EncodeError> {
+        encoder.unsigned_varint(value.is_some().into());
+        value.map_or(Ok(()), |structure| structure.encode_fields(encoder))
+    }
 }
 
 impl<T: Nullable> Wire for Option<T> {
@@ -346,5 +406,13 @@ impl<T: Nullable> Wire for Option<T> {
     #[inline]
     fn bytes_min(_: i16, flexible: bool) -> usize {
         T::nullable_bytes_min(flexible)
+    }
+
+    fn read_tagged(&mut self, decoder: &mut Decoder) -> Result<(), DecodeError> {
+        T::read_nullable_tagged(self, decoder)
+    }
+
+    fn write_tagged(&self, encoder: &mut Encoder) -> Result<(), EncodeError> {
+        T::write_nullable_tagged(self.as_ref(), encoder)
     }
 }

@@ -95,8 +95,8 @@ fn decode(ident: &Ident, structure: &StructureFields<'_>) -> TokenStream {
             return quote!(decoder.unknown_tags(&mut self.#unknown)?;);
         }
         let arms = structure.tagged().map(|field| {
-            let tag = field.tag;
-            let read = read(ident, field);
+            let (name, tag, full_name) = (field.name, field.tag, field.full_name(ident));
+            let read = quote!(decoder.read_tagged(#full_name, &mut self.#name)?;);
             let guard = field
                 .versions
                 .condition()
