@@ -34,7 +34,7 @@
 //!   panic.
 //! - **It copies little.** Strings, bytes and record sets are slices of the frame they came in; large
 //!   byte fields are sent from where they lie, as chunks of an [`EncodedFrame`].
-//! - **It keeps secrets.** With the feature `sasl`, [`sasl`] has the messages of logins; passwords and
+//! - **It keeps secrets.** With the feature `sasl`, the module `sasl` has the messages of logins; passwords and
 //!   keys are in no `Debug` and no error.
 //! - **It loses nothing.** Tagged fields that are not known are kept and written back. A field that
 //!   is set and that the version lacks is an [`EncodeError`], unless Kafka itself calls it ignorable.

@@ -12,8 +12,8 @@ pub enum Outcome {
     Failed(String),
     /// The line is about something of this name that is not there yet.
     NotDefined(String),
-    /// The line is about something that is not to be defined.
-    OutOfScope,
+    /// The line is about something of this name that is not to be defined.
+    OutOfScope(String),
 }
 
 impl Outcome {
@@ -44,7 +44,7 @@ pub struct Tally {
     failures: Vec<(String, String)>,
     /// By name.
     not_defined: BTreeMap<String, usize>,
-    out_of_scope: usize,
+    out_of_scope: BTreeMap<String, usize>,
 }
 
 impl Tally {
@@ -62,7 +62,7 @@ impl Tally {
             Outcome::Passed => self.passed += 1,
             Outcome::Failed(why) => self.failures.push((place.into(), why)),
             Outcome::NotDefined(name) => *self.not_defined.entry(name).or_default() += 1,
-            Outcome::OutOfScope => self.out_of_scope += 1,
+            Outcome::OutOfScope(name) => *self.out_of_scope.entry(name).or_default() += 1,
         }
     }
 
@@ -76,14 +76,19 @@ impl Tally {
         self.failures.len()
     }
 
+    /// How many lines are about something that is not there yet.
+    pub fn not_defined(&self) -> usize {
+        self.not_defined.values().sum()
+    }
+
     fn print(&self) {
         println!(
             "{:58} {:>7} {:>7} {:>12} {:>13}",
             self.file,
             self.passed,
             self.failures.len(),
-            self.not_defined.values().sum::<usize>(),
-            self.out_of_scope
+            self.not_defined(),
+            self.out_of_scope.values().sum::<usize>()
         );
     }
 }
@@ -94,8 +99,8 @@ const FAILURES_SHOWN: usize = 3;
 /// Columns of a list of names.
 const NAMES_WIDTH: usize = 96;
 
-/// Prints a row for each file, with its failures and the names of what is not there yet, and the
-/// sums, which are returned. `not_defined` is the word for the latter.
+/// Prints a row for each file, with its failures and the names of what is not there yet or not to be,
+/// and the sums, which are returned. `not_defined` is the word for what is not there yet.
 pub fn print(tallies: &[Tally], not_defined: &str) -> Tally {
     println!(
         "{:58} {:>7} {:>7} {:>12} {:>13}",
@@ -108,19 +113,22 @@ pub fn print(tallies: &[Tally], not_defined: &str) -> Tally {
             println!("    {place}: {why}");
         }
         print_names(not_defined, &tally.not_defined);
+        print_names("out of scope", &tally.out_of_scope);
         total.passed += tally.passed;
         total.failures.extend(tally.failures.iter().cloned());
         for (name, count) in &tally.not_defined {
             *total.not_defined.entry(name.clone()).or_default() += count;
         }
-        total.out_of_scope += tally.out_of_scope;
+        for (name, count) in &tally.out_of_scope {
+            *total.out_of_scope.entry(name.clone()).or_default() += count;
+        }
     }
     total.print();
     total
 }
 
-fn print_names(not_defined: &str, names: &BTreeMap<String, usize>) {
-    let mut line = format!("    {not_defined}:");
+fn print_names(what: &str, names: &BTreeMap<String, usize>) {
+    let mut line = format!("    {what}:");
     for (index, (name, count)) in names.iter().enumerate() {
         let comma = if index + 1 < names.len() { "," } else { "" };
         let item = format!(" {name} {count}{comma}");

@@ -7,6 +7,9 @@
 //! Fields that a version lacks are at their default after decoding. Encoding refuses a field whose
 //! value would be lost in the version asked for, except where Kafka itself calls it ignorable.
 //!
+//! Beside them: what is stored in records, of transactions in every log, and of groups, offsets and
+//! transactions in the internal topics of brokers.
+//!
 //! What is not here: the messages between brokers and controllers, and those of the raft quorum.
 
 mod add_offsets_to_txn;
@@ -19,8 +22,10 @@ mod alter_replica_log_dirs;
 mod alter_share_group_offsets;
 mod alter_user_scram_credentials;
 mod api_versions;
+mod classic_group_records;
 mod consumer_group_describe;
 mod consumer_group_heartbeat;
+mod consumer_group_records;
 mod consumer_protocol;
 mod control_record;
 mod create_acls;
@@ -78,10 +83,13 @@ mod share_acknowledge;
 mod share_fetch;
 mod share_group_describe;
 mod share_group_heartbeat;
+mod share_group_records;
 mod streams_group_describe;
 mod streams_group_heartbeat;
+mod streams_group_records;
 mod streams_group_topology_description_update;
 mod sync_group;
+mod transaction_log_record;
 mod txn_offset_commit;
 mod unregister_broker;
 mod update_features;
@@ -97,8 +105,10 @@ pub use alter_replica_log_dirs::*;
 pub use alter_share_group_offsets::*;
 pub use alter_user_scram_credentials::*;
 pub use api_versions::*;
+pub use classic_group_records::*;
 pub use consumer_group_describe::*;
 pub use consumer_group_heartbeat::*;
+pub use consumer_group_records::*;
 pub use consumer_protocol::*;
 pub use control_record::*;
 pub use create_acls::*;
@@ -156,10 +166,13 @@ pub use share_acknowledge::*;
 pub use share_fetch::*;
 pub use share_group_describe::*;
 pub use share_group_heartbeat::*;
+pub use share_group_records::*;
 pub use streams_group_describe::*;
 pub use streams_group_heartbeat::*;
+pub use streams_group_records::*;
 pub use streams_group_topology_description_update::*;
 pub use sync_group::*;
+pub use transaction_log_record::*;
 pub use txn_offset_commit::*;
 pub use unregister_broker::*;
 pub use update_features::*;

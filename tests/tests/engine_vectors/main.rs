@@ -40,12 +40,12 @@ fn check_for(group: &str) -> Check {
         "flink/watermarks" => |case, _| flink::watermarks::check(case),
         "flink/wordcount" => |case, _| flink::word_count::check(case),
         // Java's hashes of keys: the engine's partitions are Kafka's.
-        "flink/keygroups" => |_, _| Outcome::OutOfScope,
+        "flink/keygroups" => |case, _| out_of_scope(case),
         "kafka-streams/stateless" => |case, _| kafka_streams::stateless::check(case),
         "kafka-streams/table" => |case, _| kafka_streams::table::check(case),
         // The client's: `tests/assignors.rs` and `tests/partitioner.rs` have them.
         group if group.contains("/client-") || group.ends_with("-client-assignor") => {
-            |_, _| Outcome::OutOfScope
+            |case, _| out_of_scope(case)
         }
         group if group.starts_with("kafka-streams/") => {
             |case, _| kafka_streams::windows::check(case)
@@ -56,7 +56,16 @@ fn check_for(group: &str) -> Check {
 
 /// A case whose operator is not built.
 fn not_built(case: &Value) -> Outcome {
-    Outcome::NotDefined(case["case"].as_str().unwrap_or("no name").to_owned())
+    Outcome::NotDefined(name(case))
+}
+
+/// A case that is nothing for the engine.
+fn out_of_scope(case: &Value) -> Outcome {
+    Outcome::OutOfScope(name(case))
+}
+
+fn name(case: &Value) -> String {
+    case["case"].as_str().unwrap_or("no name").to_owned()
 }
 
 fn main() -> ExitCode {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use serde_json::Value;
-use thalweg_protocol::messages::RequestHeader;
+use thalweg_protocol::messages::*;
 use thalweg_protocol::reflect::{AnyMessage, Codec, Kind};
 use thalweg_protocol::{Decoder, FrameSplitter, Message, NextFrame, decode_request_header};
 use thalweg_tests::json::{set_from_json, to_json};
@@ -15,6 +15,89 @@ const OUT_OF_SCOPE: &[i64] = &[
     52, 53, 54, 56, 58, 59, 62, 63, 67, 70, 73, 82, 83, 84, 85, 86, 87, 94,
 ];
 
+/// The types of the records in brokers' own topics, by the name of the key.
+const RECORD_TYPES: &[(&str, i16)] = &[
+    ("LegacyOffsetCommitKey", LegacyOffsetCommitKey::RECORD_TYPE),
+    ("OffsetCommitKey", OffsetCommitKey::RECORD_TYPE),
+    ("GroupMetadataKey", GroupMetadataKey::RECORD_TYPE),
+    (
+        "ConsumerGroupMetadataKey",
+        ConsumerGroupMetadataKey::RECORD_TYPE,
+    ),
+    (
+        "ConsumerGroupPartitionMetadataKey",
+        ConsumerGroupPartitionMetadataKey::RECORD_TYPE,
+    ),
+    (
+        "ConsumerGroupMemberMetadataKey",
+        ConsumerGroupMemberMetadataKey::RECORD_TYPE,
+    ),
+    (
+        "ConsumerGroupTargetAssignmentMetadataKey",
+        ConsumerGroupTargetAssignmentMetadataKey::RECORD_TYPE,
+    ),
+    (
+        "ConsumerGroupTargetAssignmentMemberKey",
+        ConsumerGroupTargetAssignmentMemberKey::RECORD_TYPE,
+    ),
+    (
+        "ConsumerGroupCurrentMemberAssignmentKey",
+        ConsumerGroupCurrentMemberAssignmentKey::RECORD_TYPE,
+    ),
+    (
+        "ConsumerGroupRegularExpressionKey",
+        ConsumerGroupRegularExpressionKey::RECORD_TYPE,
+    ),
+    (
+        "ShareGroupMemberMetadataKey",
+        ShareGroupMemberMetadataKey::RECORD_TYPE,
+    ),
+    ("ShareGroupMetadataKey", ShareGroupMetadataKey::RECORD_TYPE),
+    (
+        "ShareGroupTargetAssignmentMetadataKey",
+        ShareGroupTargetAssignmentMetadataKey::RECORD_TYPE,
+    ),
+    (
+        "ShareGroupTargetAssignmentMemberKey",
+        ShareGroupTargetAssignmentMemberKey::RECORD_TYPE,
+    ),
+    (
+        "ShareGroupCurrentMemberAssignmentKey",
+        ShareGroupCurrentMemberAssignmentKey::RECORD_TYPE,
+    ),
+    (
+        "ShareGroupStatePartitionMetadataKey",
+        ShareGroupStatePartitionMetadataKey::RECORD_TYPE,
+    ),
+    ("ShareSnapshotKey", ShareSnapshotKey::RECORD_TYPE),
+    ("ShareUpdateKey", ShareUpdateKey::RECORD_TYPE),
+    (
+        "StreamsGroupMetadataKey",
+        StreamsGroupMetadataKey::RECORD_TYPE,
+    ),
+    (
+        "StreamsGroupMemberMetadataKey",
+        StreamsGroupMemberMetadataKey::RECORD_TYPE,
+    ),
+    (
+        "StreamsGroupTargetAssignmentMetadataKey",
+        StreamsGroupTargetAssignmentMetadataKey::RECORD_TYPE,
+    ),
+    (
+        "StreamsGroupTargetAssignmentMemberKey",
+        StreamsGroupTargetAssignmentMemberKey::RECORD_TYPE,
+    ),
+    (
+        "StreamsGroupCurrentMemberAssignmentKey",
+        StreamsGroupCurrentMemberAssignmentKey::RECORD_TYPE,
+    ),
+    (
+        "StreamsGroupTopologyKey",
+        StreamsGroupTopologyKey::RECORD_TYPE,
+    ),
+    ("TransactionLogKey", TransactionLogKey::RECORD_TYPE),
+];
+
 /// The codec a line is about, or what to count the line as.
 pub(crate) fn codec(line: &Value, name: &str) -> Result<&'static Codec, Outcome> {
     let is_api = matches!(line["kind"].as_str(), None | Some("request" | "response"));
@@ -23,7 +106,7 @@ pub(crate) fn codec(line: &Value, name: &str) -> Result<&'static Codec, Outcome>
             .as_i64()
             .is_some_and(|key| OUT_OF_SCOPE.contains(&key))
     {
-        return Err(Outcome::OutOfScope);
+        return Err(Outcome::OutOfScope(name.to_owned()));
     }
     Codec::named(name).ok_or_else(|| Outcome::NotDefined(name.to_owned()))
 }
@@ -34,7 +117,7 @@ pub(crate) fn api(line: &Value) -> Outcome {
     if line["max_version"].is_null()
         || OUT_OF_SCOPE.contains(&line["api_key"].as_i64().unwrap_or(-1))
     {
-        return Outcome::OutOfScope;
+        return Outcome::OutOfScope(name.to_owned());
     }
     let codecs = [format!("{name}Request"), format!("{name}Response")];
     let codecs = codecs.iter().map(|name| Codec::named(name));
@@ -98,6 +181,7 @@ fn check_message(codec: &Codec, line: &Value) -> Result<(), String> {
     )?;
     expect("unstable", version > codec.max_version, &line["unstable"])?;
     check_header_version(codec, version, &line["header_version"])?;
+    check_prefix(codec, version, line)?;
 
     let mut decoded = decode_all(codec, &bytes, version)?;
     let stated = to_json(decoded.reflect(), version);
@@ -112,6 +196,24 @@ fn check_message(codec: &Codec, line: &Value) -> Result<(), String> {
     check_encoding(&*built, version, &bytes)?;
     check_encoding(&*decoded, version, &bytes)?;
     check_prefixes(codec, &bytes, version)
+}
+
+/// What precedes the message where it is stored.
+fn check_prefix(codec: &Codec, version: i16, line: &Value) -> Result<(), String> {
+    let Some(prefix) = line["prefix"].as_str() else {
+        return Ok(());
+    };
+    let number = if line["kind"] == "coordinator-key" {
+        let known = RECORD_TYPES.iter().find(|(name, _)| *name == codec.name);
+        known.ok_or("its record type is not known")?.1
+    } else {
+        version
+    };
+    expect(
+        "prefix",
+        to_hex(&number.to_be_bytes()),
+        &Value::from(prefix),
+    )
 }
 
 fn decode_all(codec: &Codec, bytes: &Bytes, version: i16) -> Result<Box<dyn AnyMessage>, String> {
