@@ -1,4 +1,4 @@
-//! The topics of OffsetCommit and TxnOffsetCommit: which of them exist, and what became of each.
+//! The topics of OffsetCommit, TxnOffsetCommit and OffsetDelete: which of them exist, and what became of each.
 
 use std::collections::BTreeMap;
 
@@ -78,7 +78,7 @@ pub(super) fn commit_topics(
         }
     }
     if commits.is_empty() {
-        return outcomes.in_order;
+        return outcomes.in_order();
     }
     let result = commit(cluster, &commits);
     let mut errors = match result {
@@ -90,7 +90,7 @@ pub(super) fn commit_topics(
         let error = errors.next().unwrap_or(ErrorCode::UNKNOWN_SERVER_ERROR);
         outcomes.add(&topic, index, error);
     }
-    outcomes.in_order
+    outcomes.in_order()
 }
 
 const UNKNOWN: ErrorCode = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
@@ -109,13 +109,21 @@ fn resolve(cluster: &Cluster, topic: &TopicName) -> Result<(StrBytes, i32), Erro
 
 /// Outcomes by topic, in the order in which the topics first came.
 #[derive(Default)]
-struct Outcomes {
+pub(super) struct Outcomes {
     in_order: Vec<TopicOutcome>,
     position: BTreeMap<TopicName, usize>,
 }
 
 impl Outcomes {
-    fn add(&mut self, topic: &TopicName, index: PartitionId, error: ErrorCode) {
+    pub(super) fn is_empty(&self) -> bool {
+        self.in_order.is_empty()
+    }
+
+    pub(super) fn in_order(self) -> Vec<TopicOutcome> {
+        self.in_order
+    }
+
+    pub(super) fn add(&mut self, topic: &TopicName, index: PartitionId, error: ErrorCode) {
         let next = self.in_order.len();
         let position = *self.position.entry(topic.clone()).or_insert(next);
         if position == next {

@@ -33,12 +33,13 @@ pub(super) fn leave_group(
         };
     }
     let members = classic_leave(cluster, &request.group_id, &members);
-    let first = members.first().map_or(ErrorCode::NONE, |it| it.error_code);
+    if caller.version < SEVERAL {
+        return LeaveGroupResponse {
+            error_code: members.first().map_or(ErrorCode::NONE, |it| it.error_code),
+            ..Default::default()
+        };
+    }
     LeaveGroupResponse {
-        error_code: match caller.version {
-            SEVERAL.. => ErrorCode::NONE,
-            _ => first,
-        },
         members,
         ..Default::default()
     }

@@ -20,12 +20,14 @@ mod create_delegation_token;
 mod create_partitions;
 mod create_topics;
 mod delete_acls;
+mod delete_groups;
 mod delete_records;
 mod delete_topics;
 mod describe_acls;
 mod describe_cluster;
 mod describe_configs;
 mod describe_delegation_token;
+mod describe_groups;
 mod describe_log_dirs;
 mod describe_producers;
 mod describe_quorum;
@@ -44,11 +46,13 @@ mod init_producer_id;
 mod join_group;
 mod leave_group;
 mod list_config_resources;
+mod list_groups;
 mod list_offsets;
 mod list_partition_reassignments;
 mod list_transactions;
 mod metadata;
 mod offset_commit;
+mod offset_delete;
 mod offset_fetch;
 mod offset_for_leader_epoch;
 mod produce;
@@ -185,6 +189,8 @@ pub(crate) const APIS: &[Api] = &[
     at_once!(HeartbeatRequest, heartbeat::heartbeat),
     at_once!(LeaveGroupRequest, leave_group::leave_group),
     maybe_later!(SyncGroupRequest, sync_group::sync_group),
+    at_once!(DescribeGroupsRequest, describe_groups::describe_groups),
+    at_once!(ListGroupsRequest, list_groups::list_groups),
     maybe_later!(ApiVersionsRequest, api_versions::api_versions),
     at_once!(CreateTopicsRequest, create_topics::create_topics),
     at_once!(DeleteTopicsRequest, delete_topics::delete_topics),
@@ -235,6 +241,7 @@ pub(crate) const APIS: &[Api] = &[
         DescribeDelegationTokenRequest,
         describe_delegation_token::describe_delegation_token
     ),
+    at_once!(DeleteGroupsRequest, delete_groups::delete_groups),
     at_once!(ElectLeadersRequest, elect_leaders::elect_leaders),
     at_once!(
         IncrementalAlterConfigsRequest,
@@ -248,6 +255,7 @@ pub(crate) const APIS: &[Api] = &[
         ListPartitionReassignmentsRequest,
         list_partition_reassignments::list_partition_reassignments
     ),
+    at_once!(OffsetDeleteRequest, offset_delete::offset_delete),
     at_once!(DescribeQuorumRequest, describe_quorum::describe_quorum),
     at_once!(DescribeClusterRequest, describe_cluster::describe_cluster),
     at_once!(

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use thalweg_protocol::{BrokerId, PartitionId, StrBytes, Uuid};
 
-use super::{Cluster, Timer};
+use super::{Cluster, CoordinatorKind, Timer};
 
 /// How long replication takes.
 #[derive(Debug, Clone, Copy, Default)]
@@ -149,6 +149,9 @@ impl Cluster {
             partition.log.raise_high_watermark(end);
         }
         self.touch(topic, index);
+        if **topic == *CoordinatorKind::Group.topic() {
+            crate::group::leader_elected(self, index);
+        }
     }
 
     /// Lets another replica in sync lead. Whether it does now.

@@ -3,7 +3,7 @@
 use thalweg_protocol::{ErrorCode, Offset, PartitionId, ProducerId, StrBytes};
 
 use super::kinds::{Claim, Group};
-use super::{ClassicGroup, CommittedOffset, classic};
+use super::{ClassicGroup, CommittedOffset, classic, insert};
 use crate::cluster::Cluster;
 
 /// Who commits.
@@ -113,7 +113,7 @@ fn check_or_create(
             let group = ClassicGroup::new(group_id.clone(), cluster.now.wall_ms);
             group.check_offset_commit(committer.claim(), is_transactional)?;
             let group = Group::Classic(group);
-            cluster.groups.insert(group_id.clone(), group);
+            insert(cluster, group_id.clone(), group);
             Ok(())
         }
         None => Err(unknown),

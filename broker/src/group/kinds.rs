@@ -1,8 +1,9 @@
 //! The kinds of groups, and what is asked of all of them alike.
 
+use thalweg_protocol::messages::DescribedGroup;
 use thalweg_protocol::{ErrorCode, StrBytes};
 
-use super::ClassicGroup;
+use super::classic::{ClassicGroup, State};
 
 /// A group of one kind.
 #[derive(Debug)]
@@ -18,6 +19,15 @@ pub(crate) struct Claim<'a> {
     pub(crate) instance_id: Option<&'a str>,
     /// The generation of a classic group, the member's epoch elsewhere; -1 from outside the group.
     pub(crate) generation: i32,
+}
+
+/// From when on the time counts after which an offset expires.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ExpiresFrom {
+    /// From its commit.
+    Commit,
+    /// From a moment of the group, in milliseconds since 1970.
+    Moment(i64),
 }
 
 impl Group {
@@ -59,6 +69,48 @@ impl Group {
     pub(crate) fn protocol_type(&self) -> StrBytes {
         match self {
             Group::Classic(group) => group.protocol_type().cloned().unwrap_or_default(),
+        }
+    }
+
+    /// The group as DescribeGroups shows it; `None` where it is not classic.
+    pub(crate) fn describe_classic(&self) -> Option<DescribedGroup> {
+        match self {
+            Group::Classic(group) => Some(group.describe()),
+        }
+    }
+
+    /// Whether it has no members.
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Group::Classic(group) => group.state() == State::Empty,
+        }
+    }
+
+    /// Whether it may be deleted.
+    pub(super) fn check_delete(&self) -> Result<(), ErrorCode> {
+        match self {
+            Group::Classic(group) => group.check_delete(),
+        }
+    }
+
+    /// Whether offsets may be deleted, of topics that its members do not read.
+    pub(super) fn check_offset_delete(&self) -> Result<(), ErrorCode> {
+        match self {
+            Group::Classic(group) => group.check_offset_delete(),
+        }
+    }
+
+    /// Whether its members read a topic.
+    pub(super) fn is_subscribed_to(&self, topic: &str) -> bool {
+        match self {
+            Group::Classic(group) => group.is_subscribed_to(topic),
+        }
+    }
+
+    /// From when on its offsets expire; `None` where they do not.
+    pub(super) fn offsets_expire_from(&self) -> Option<ExpiresFrom> {
+        match self {
+            Group::Classic(group) => group.offsets_expire_from(),
         }
     }
 }

@@ -7,12 +7,13 @@ mod classic;
 mod commit;
 mod kinds;
 mod offsets;
+mod removal;
 
 use std::collections::BTreeMap;
 
 use thalweg_protocol::{ErrorCode, PartitionId, ProducerId, StrBytes};
 
-use crate::cluster::{Cluster, CoordinatorKind, coordinator_partition};
+use crate::cluster::{Caller, Cluster, CoordinatorKind, TimerId, coordinator_partition};
 
 pub(crate) use classic::{
     ClassicGroup, ClassicTimer, heartbeat as classic_heartbeat, join as classic_join,
@@ -21,12 +22,18 @@ pub(crate) use classic::{
 pub(crate) use commit::{Commit, Committer, commit, commit_in_transaction, unstable_or_committed};
 pub(crate) use kinds::{Claim, Group};
 pub(crate) use offsets::{CommittedOffset, GroupOffsets, Offsets, TopicOffsets};
+pub(crate) use offsets::{CommittedOffset, Offsets};
+pub(crate) use removal::{check_offset_delete, delete_group, delete_offset, topic_deleted};
 
 /// All groups, by id.
 #[derive(Debug, Default)]
 pub(crate) struct Groups {
     by_id: BTreeMap<StrBytes, Group>,
     pub(crate) offsets: Offsets,
+    /// When it is looked for offsets and groups that have expired.
+    expiry_timer: Option<TimerId>,
+    /// The leader epoch of each partition of `__consumer_offsets`, and whether it has a leader.
+    coordinators: BTreeMap<PartitionId, (i32, bool)>,
 }
 
 impl Groups {
@@ -36,10 +43,6 @@ impl Groups {
 
     pub(crate) fn group_mut(&mut self, id: &str) -> Option<&mut Group> {
         self.by_id.get_mut(id)
-    }
-
-    pub(crate) fn insert(&mut self, id: StrBytes, group: Group) {
-        self.by_id.insert(id, group);
     }
 
     /// Forgets a group, but not its offsets.
@@ -53,17 +56,26 @@ impl Groups {
     }
 }
 
+/// Adds a group, in the place of one of another kind if there was one.
+pub(crate) fn insert(cluster: &mut Cluster, id: StrBytes, group: Group) {
+    cluster.groups.by_id.insert(id, group);
+    removal::look_for_expiry_later(cluster);
+}
+
 /// What a timer of a group is for.
 #[derive(Debug)]
 pub(crate) enum GroupTimer {
     /// Something of a classic group.
     Classic(StrBytes, ClassicTimer),
+    /// Offsets and groups may have expired.
+    Expiry,
 }
 
 /// Does what a group's timer was set for.
 pub(crate) fn handle_timer(cluster: &mut Cluster, timer: GroupTimer) {
     match timer {
         GroupTimer::Classic(group_id, timer) => classic::handle_timer(cluster, &group_id, timer),
+        GroupTimer::Expiry => removal::expire(cluster),
     }
 }
 
@@ -74,9 +86,33 @@ pub(crate) fn handle_timer(cluster: &mut Cluster, timer: GroupTimer) {
 pub(crate) fn check_coordinator(
     cluster: &Cluster,
     group_id: &str,
-    caller: &crate::cluster::Caller,
+    caller: &Caller,
 ) -> Result<(), ErrorCode> {
     crate::cluster::check_coordinator(cluster, CoordinatorKind::Group, group_id, caller.node)
+}
+
+/// A partition of `__consumer_offsets` may have another leader, or none: if so, it is the
+/// coordinator now of the groups that fall into it.
+pub(crate) fn leader_elected(cluster: &mut Cluster, index: PartitionId) {
+    let kind = CoordinatorKind::Group;
+    let Some(partition) = cluster.topics.partition(kind.topic(), index) else {
+        return;
+    };
+    let now = (partition.leader_epoch, partition.leader.is_some());
+    let before = cluster.groups.coordinators.insert(index, now);
+    // A topic begins with leaders and epoch 0.
+    if before.unwrap_or((0, true)) == now {
+        return;
+    }
+    let groups = cluster.groups.by_id.keys();
+    let groups = groups.filter(|id| coordinator_partition(cluster, kind, id) == index);
+    let groups: Vec<StrBytes> = groups.cloned().collect();
+    for id in groups {
+        match cluster.groups.group(&id) {
+            Some(Group::Classic(_)) => classic::change_coordinator(cluster, &id, now.1),
+            None => {}
+        }
+    }
 }
 
 /// A marker has landed on a partition of `__consumer_offsets`: what the producer's transaction
@@ -92,9 +128,4 @@ pub(crate) fn end_transaction(
     let falls_into = |group: &str| coordinator_partition(cluster, kind, group) == partition;
     offsets.end_transaction(producer_id, commit, falls_into);
     cluster.groups.offsets = offsets;
-}
-
-/// A topic is gone, and the offsets committed of it with it.
-pub(crate) fn topic_deleted(cluster: &mut Cluster, topic: &str) {
-    cluster.groups.offsets.remove_topic(topic);
 }

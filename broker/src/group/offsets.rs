@@ -199,10 +199,9 @@ impl Offsets {
         offsets.pending.values().any(has)
     }
 
-    /// Whether any open transaction has offsets of the group.
-    pub(crate) fn has_pending(&self, group: &str) -> bool {
-        let offsets = self.by_group.get(group);
-        offsets.is_some_and(|offsets| !offsets.pending.is_empty())
+    /// Whether a group has any, also in an open transaction.
+    pub(crate) fn has_any(&self, group: &str) -> bool {
+        self.by_group.contains_key(group)
     }
 
     /// Forgets a partition's offset, the pending ones too.
@@ -277,6 +276,7 @@ impl Offsets {
         self.drop_if_empty(group);
     }
 
+    /// Offsets of groups that have neither are not kept.
     fn drop_if_empty(&mut self, group: &str) {
         let offsets = self.by_group.get(group);
         if offsets.is_some_and(|it| it.committed.is_empty() && it.pending.is_empty()) {

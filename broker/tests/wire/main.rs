@@ -9,6 +9,10 @@
 )]
 
 mod data;
+mod classic_groups;
+mod group_admin;
+mod members;
+mod offsets;
 mod produce_fetch;
 mod support;
 mod upkeep;

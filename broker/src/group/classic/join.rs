@@ -7,7 +7,7 @@ use thalweg_protocol::{ErrorCode, StrBytes};
 use super::member::{Member, answer_join, protocols_of};
 use super::{ClassicGroup, ClassicTimer, Scope, State, with_group};
 use crate::cluster::{Caller, Cluster, Reply};
-use crate::group::Group;
+use crate::group::{Group, insert};
 
 /// From this version on a member joins twice: the first answer brings its id, so that joins that are
 /// given up by their client leave no member behind.
@@ -36,7 +36,7 @@ pub(crate) fn join(
         }
         let group = ClassicGroup::new(group_id.clone(), cluster.now.wall_ms);
         let group = Group::Classic(group);
-        cluster.groups.insert(group_id.clone(), group);
+        insert(cluster, group_id.clone(), group);
     }
     let attempt = Attempt {
         caller,
@@ -220,6 +220,7 @@ impl ClassicGroup {
         self.update(&member_id, attempt.request, reply);
         match self.state {
             State::Stable if self.vote() == self.protocol_name => {
+                self.store();
                 let mut response = self.joined(&member_id);
                 if attempt.caller.version >= SKIP_ASSIGNMENT {
                     response.skip_assignment = self.is_leader(&member_id);

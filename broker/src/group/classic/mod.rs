@@ -13,12 +13,14 @@
 //! others (`group.initial.rebalance.delay.ms`). States and rules are those of Kafka's
 //! `ClassicGroup` and `GroupMetadataManager`; a group that is Dead is one that is not there.
 
+mod describe;
 mod heartbeat;
 mod join;
 mod leave;
 mod member;
 mod membership;
 mod rebalance;
+mod stored;
 mod sync;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,6 +39,8 @@ pub(crate) use leave::leave;
 pub(crate) use member::Member;
 pub(crate) use rebalance::handle_timer;
 pub(crate) use sync::sync;
+
+use stored::Stored;
 
 /// What a timer of a classic group is for.
 #[derive(Debug)]
@@ -106,6 +110,8 @@ pub(crate) struct ClassicGroup {
     /// When the phase in which members join ends.
     join_timer: Option<TimerId>,
     sync_timer: Option<TimerId>,
+    /// What another coordinator would know of it.
+    stored: Stored,
 }
 
 /// What a group needs of the cluster.
@@ -129,6 +135,13 @@ impl Scope<'_> {
             self.timers.cancel(timer);
         }
     }
+}
+
+/// Another coordinator takes over, or none, where there `is_one`.
+pub(super) fn change_coordinator(cluster: &mut Cluster, group_id: &str, is_one: bool) {
+    with_group(cluster, group_id, |group, scope| {
+        group.change_coordinator(scope, is_one)
+    });
 }
 
 /// Does something with a classic group; `None` where there is none of this id.
@@ -170,6 +183,7 @@ impl ClassicGroup {
             subscribed_topics: None,
             join_timer: None,
             sync_timer: None,
+            stored: Stored::default(),
         }
     }
 

@@ -128,7 +128,8 @@ impl ClassicGroup {
         self.protocol_name = self.vote();
         self.subscribed_topics = self.find_subscribed_topics();
         if self.members.is_empty() {
-            return self.move_to(State::Empty, scope.now);
+            self.move_to(State::Empty, scope.now);
+            return self.store();
         }
         self.move_to(State::CompletingRebalance, scope.now);
         let ids: Vec<StrBytes> = self.members.keys().cloned().collect();

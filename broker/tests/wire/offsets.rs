@@ -1,11 +1,7 @@
 //! Goal: offsets are committed and told in every version as Kafka does it, at the right broker only.
 //! Method: raw requests over connections within the process, under a paused clock.
 
-#![allow(clippy::indexing_slicing, reason = "tests may panic")]
-
-mod support;
-
-use support::{PORT, RawClient};
+use crate::support::*;
 use thalweg_broker::EmbeddedBroker;
 use thalweg_protocol::messages::{
     FindCoordinatorRequest, MetadataRequest, MetadataRequestTopic, OffsetCommitRequest,
@@ -14,11 +10,11 @@ use thalweg_protocol::messages::{
 };
 use thalweg_protocol::{BrokerId, ErrorCode, Offset, PartitionId, Uuid};
 
-async fn kafka() -> (EmbeddedBroker, RawClient) {
+async fn kafka() -> (EmbeddedBroker, Raw) {
     let kafka = EmbeddedBroker::builder().topic("bids", 2).start_here();
     let kafka = kafka.expect("starts");
-    let mut client = RawClient::connect(&kafka, PORT);
-    let found = client.call(4, &find(&["g"])).await;
+    let mut client = Raw::connect(&kafka, PORT);
+    let found = client.call(&find(&["g"]), 4).await;
     assert_eq!(found.coordinators[0].error_code, ErrorCode::NONE);
     (kafka, client)
 }
@@ -61,12 +57,12 @@ async fn offsets_come_back_in_every_version() {
         topics: Some(vec![asked]),
         ..Default::default()
     };
-    let id = client.call(12, &metadata).await.topics[0].topic_id;
+    let id = client.call(&metadata, 12).await.topics[0].topic_id;
     assert_ne!(id, Uuid::ZERO);
     for version in 2..=10 {
         let offset = 100 + i64::from(version);
         let request = commit("bids", id, 1, offset);
-        let done = client.call(version, &request).await;
+        let done = client.call(&request, version).await;
         assert_eq!(done.topics[0].partitions[0].error_code, ErrorCode::NONE);
         let epoch = if version >= 6 { 3 } else { -1 };
         for version in 1..8 {
@@ -80,7 +76,7 @@ async fn offsets_come_back_in_every_version() {
                 topics: Some(vec![topic]),
                 ..Default::default()
             };
-            let found = client.call(version, &request).await;
+            let found = client.call(&request, version).await;
             let partitions = &found.topics[0].partitions;
             assert_eq!(partitions[0].committed_offset, Offset(-1));
             assert_eq!(partitions[1].committed_offset, Offset(offset));
@@ -107,7 +103,7 @@ async fn offsets_come_back_in_every_version() {
                     require_stable: true,
                     ..Default::default()
                 };
-                let found = client.call(version, &request).await;
+                let found = client.call(&request, version).await;
                 let topic = &found.groups[0].topics[0];
                 if version >= 10 {
                     assert_eq!(topic.topic_id, id);
@@ -143,7 +139,7 @@ async fn what_does_not_exist_is_refused_one_by_one() {
         ),
         (error("", Uuid([7; 16]), 0, 10), ErrorCode::UNKNOWN_TOPIC_ID),
     ] {
-        let done = client.call(version, &request).await;
+        let done = client.call(&request, version).await;
         assert_eq!(done.topics[0].partitions[0].error_code, expected);
     }
 }
@@ -154,19 +150,19 @@ async fn only_the_coordinator_answers_for_a_group() {
     // that they are not it.
     let builder = EmbeddedBroker::builder().brokers(3).topic("bids", 2);
     let kafka = builder.start_here().expect("starts");
-    let mut first = RawClient::connect(&kafka, PORT);
+    let mut first = Raw::connect(&kafka, PORT);
     let old = FindCoordinatorRequest {
         key: "g".into(),
         ..Default::default()
     };
-    let found = first.call(1, &old).await;
+    let found = first.call(&old, 1).await;
     assert_eq!(found.error_code, ErrorCode::NONE);
     assert_eq!(found.port, i32::from(PORT) + found.node_id.0);
-    let several = first.call(4, &find(&["g", "h"])).await;
+    let several = first.call(&find(&["g", "h"]), 4).await;
     assert_eq!(several.coordinators[0].node_id, found.node_id);
     for node in 0..3 {
-        let mut client = RawClient::connect(&kafka, PORT + node);
-        let done = client.call(9, &commit("bids", Uuid::ZERO, 0, 1)).await;
+        let mut client = Raw::connect(&kafka, PORT + node);
+        let done = client.call(&commit("bids", Uuid::ZERO, 0, 1), 9).await;
         let expected = match BrokerId(i32::from(node)) == found.node_id {
             true => ErrorCode::NONE,
             false => ErrorCode::NOT_COORDINATOR,
@@ -192,7 +188,7 @@ async fn key_types_that_do_not_exist_are_invalid() {
     ] {
         let mut request = find(&[key]);
         request.key_type = key_type;
-        let found = client.call(version, &request).await;
+        let found = client.call(&request, version).await;
         assert_eq!(
             found.coordinators[0].error_code, expected,
             "{key_type} {key}"

@@ -1,0 +1,118 @@
+//! What a coordinator writes down of a classic group, and the next coordinator goes on from.
+//!
+//! Written are generations: when one has its assignment, when a static member takes its place up
+//! again, and when nobody is left. Who was about to join or to get an assignment is not known to the
+//! next coordinator, and has to ask it again.
+
+use bytes::Bytes;
+use thalweg_protocol::{ErrorCode, StrBytes};
+
+use super::join::failed;
+use super::member::{Member, answer_join, answer_sync};
+use super::membership::sync_failed;
+use super::{ClassicGroup, Scope, State};
+
+/// A group as it was written down last.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Stored {
+    generation: i32,
+    protocol_type: Option<StrBytes>,
+    protocol_name: Option<StrBytes>,
+    leader: Option<StrBytes>,
+    state_since_ms: Option<i64>,
+    members: Vec<(StrBytes, StoredMember)>,
+}
+
+#[derive(Debug, Clone)]
+struct StoredMember {
+    instance_id: Option<StrBytes>,
+    client_id: StrBytes,
+    client_host: StrBytes,
+    session_timeout_ms: i32,
+    rebalance_timeout_ms: i32,
+    /// What it told the assignor of the generation; the others are forgotten.
+    metadata: Bytes,
+    assignment: Bytes,
+}
+
+impl ClassicGroup {
+    /// Writes the group down as it is.
+    pub(super) fn store(&mut self) {
+        let protocol = self.protocol_name.as_deref().unwrap_or_default();
+        let stored = |(id, member): (&StrBytes, &Member)| {
+            let stored = StoredMember {
+                instance_id: member.instance_id.clone(),
+                client_id: member.client_id.clone(),
+                client_host: member.client_host.clone(),
+                session_timeout_ms: member.session_timeout_ms,
+                rebalance_timeout_ms: member.rebalance_timeout_ms,
+                metadata: member.metadata(protocol).cloned().unwrap_or_default(),
+                assignment: member.assignment.clone(),
+            };
+            (id.clone(), stored)
+        };
+        self.stored = Stored {
+            generation: self.generation,
+            protocol_type: self.protocol_type.clone(),
+            protocol_name: self.protocol_name.clone(),
+            leader: self.leader.clone(),
+            state_since_ms: Some(self.state_since_ms),
+            members: self.members.iter().map(stored).collect(),
+        };
+    }
+
+    /// Another coordinator takes over, or none: whoever waits has to find it, and the group is what
+    /// was written down of it. Sessions begin anew where there `is_one`.
+    pub(in crate::group) fn change_coordinator(&mut self, scope: &mut Scope<'_>, is_one: bool) {
+        for timer in std::mem::take(&mut self.pending_members).into_values() {
+            scope.cancel(Some(timer));
+        }
+        scope.cancel(self.join_timer.take());
+        scope.cancel(self.sync_timer.take());
+        for (id, mut member) in std::mem::take(&mut self.members) {
+            scope.cancel(member.session_timer.take());
+            if let Some(reply) = member.awaiting_join.take() {
+                answer_join(reply, failed(id, ErrorCode::NOT_COORDINATOR));
+            }
+            if let Some(reply) = member.awaiting_sync.take() {
+                answer_sync(reply, &sync_failed(ErrorCode::NOT_COORDINATOR));
+            }
+        }
+        self.take_up(scope, is_one);
+    }
+
+    fn take_up(&mut self, scope: &mut Scope<'_>, is_one: bool) {
+        let stored = self.stored.clone();
+        *self = ClassicGroup::new(self.id.clone(), scope.now.wall_ms);
+        self.generation = stored.generation;
+        self.protocol_type = stored.protocol_type.clone();
+        self.protocol_name = stored.protocol_name.clone();
+        self.leader = stored.leader.clone();
+        self.state_since_ms = stored.state_since_ms.unwrap_or(self.state_since_ms);
+        if !stored.members.is_empty() {
+            self.state = State::Stable;
+        }
+        for (id, member) in stored.members.clone() {
+            let protocol = self.protocol_name.clone().unwrap_or_default();
+            let member = Member {
+                instance_id: member.instance_id,
+                client_id: member.client_id,
+                client_host: member.client_host,
+                session_timeout_ms: member.session_timeout_ms,
+                rebalance_timeout_ms: member.rebalance_timeout_ms,
+                protocols: vec![(protocol, member.metadata)],
+                assignment: member.assignment,
+                is_new: false,
+                awaiting_join: None,
+                awaiting_sync: None,
+                session_timer: None,
+            };
+            self.add(scope, id.clone(), member);
+            if is_one {
+                self.renew_session(scope, &id);
+            }
+        }
+        self.subscribed_topics = self.find_subscribed_topics();
+        self.stored = stored;
+    }
+}
