@@ -11,7 +11,7 @@ mod words;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
-use thalweg_protocol::StrBytes;
+use thalweg_protocol::{ErrorCode, StrBytes};
 
 pub(crate) use binding::{Acl, AclFilter};
 pub(crate) use words::{Operation, PatternType, Permission, ResourceType};
@@ -343,6 +343,54 @@ impl Cluster {
         let host = caller.host.to_string();
         self.acls
             .allows(&caller.principal, host, operation, resource_type, name)
+    }
+
+    /// Whether the caller may do something to a topic.
+    ///
+    /// # Errors
+    /// TOPIC_AUTHORIZATION_FAILED.
+    pub(crate) fn check_topic(
+        &self,
+        caller: &Caller,
+        operation: Operation,
+        topic: &str,
+    ) -> Result<(), ErrorCode> {
+        if self.authorize(caller, operation, ResourceType::Topic, topic) {
+            return Ok(());
+        }
+        Err(ErrorCode::TOPIC_AUTHORIZATION_FAILED)
+    }
+
+    /// Whether the caller may do something to a group.
+    ///
+    /// # Errors
+    /// GROUP_AUTHORIZATION_FAILED.
+    pub(crate) fn check_group(
+        &self,
+        caller: &Caller,
+        operation: Operation,
+        group_id: &str,
+    ) -> Result<(), ErrorCode> {
+        if self.authorize(caller, operation, ResourceType::Group, group_id) {
+            return Ok(());
+        }
+        Err(ErrorCode::GROUP_AUTHORIZATION_FAILED)
+    }
+
+    /// Whether the caller may do something by a transactional id.
+    ///
+    /// # Errors
+    /// TRANSACTIONAL_ID_AUTHORIZATION_FAILED.
+    pub(crate) fn check_transactional_id(
+        &self,
+        caller: &Caller,
+        operation: Operation,
+        id: &str,
+    ) -> Result<(), ErrorCode> {
+        if self.authorize(caller, operation, ResourceType::TransactionalId, id) {
+            return Ok(());
+        }
+        Err(ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
     }
 
     /// Whether the caller may do something to the cluster.

@@ -4,6 +4,7 @@ use thalweg_protocol::ErrorCode;
 use thalweg_protocol::messages::{AddOffsetsToTxnRequest, AddOffsetsToTxnResponse};
 
 use super::older_name;
+use crate::acl::Operation;
 use crate::cluster::{Caller, Cluster, CoordinatorKind, coordinator_partition};
 use crate::transaction;
 
@@ -29,6 +30,8 @@ fn add(
     request: &AddOffsetsToTxnRequest,
 ) -> Result<(), ErrorCode> {
     let id = &request.transactional_id;
+    cluster.check_transactional_id(caller, Operation::Write, id)?;
+    cluster.check_group(caller, Operation::Read, &request.group_id)?;
     transaction::check_coordinator(cluster, caller, id)?;
     let kind = CoordinatorKind::Group;
     let index = coordinator_partition(cluster, kind, &request.group_id);

@@ -8,6 +8,7 @@ use thalweg_protocol::messages::{
 use thalweg_protocol::{ErrorCode, PartitionId, StrBytes};
 
 use super::older_name;
+use crate::acl::Operation;
 use crate::cluster::{Caller, Cluster};
 use crate::transaction;
 
@@ -28,7 +29,12 @@ pub(super) fn add_partitions_to_txn(
             topics: request.v3_and_below_topics,
             ..Default::default()
         };
-        response.results_by_topic_v3_and_below = add(cluster, caller, &one);
+        response.results_by_topic_v3_and_below = add_allowed(cluster, caller, &one);
+        return response;
+    }
+    // Brokers alone ask so.
+    if !cluster.authorize_cluster(caller, Operation::ClusterAction) {
+        response.error_code = ErrorCode::CLUSTER_AUTHORIZATION_FAILED;
         return response;
     }
     for transaction in request.transactions {
@@ -41,6 +47,31 @@ pub(super) fn add_partitions_to_txn(
             });
     }
     response
+}
+
+/// Adds what the producer may write to: all or nothing.
+fn add_allowed(
+    cluster: &mut Cluster,
+    caller: &Caller,
+    asked: &AddPartitionsToTxnTransaction,
+) -> Vec<AddPartitionsToTxnTopicResult> {
+    let id = &asked.transactional_id;
+    let topics = asked.topics.iter();
+    if let Err(denied) = cluster.check_transactional_id(caller, Operation::Write, id) {
+        let places = topics.flat_map(|topic| &topic.partitions);
+        return results(&asked.topics, places.map(|_| denied));
+    }
+    let checks = topics.flat_map(|topic| {
+        let checked = cluster.check_topic(caller, Operation::Write, &topic.name);
+        topic.partitions.iter().map(move |_| checked)
+    });
+    let checks: Vec<Result<(), ErrorCode>> = checks.collect();
+    if checks.iter().all(Result::is_ok) {
+        return add(cluster, caller, asked);
+    }
+    let codes = checks.into_iter();
+    let codes = codes.map(|check| check.err().unwrap_or(ErrorCode::OPERATION_NOT_ATTEMPTED));
+    results(&asked.topics, codes)
 }
 
 fn add(

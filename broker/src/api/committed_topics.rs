@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use thalweg_protocol::{ErrorCode, Offset, PartitionId, StrBytes, Uuid};
 
-use crate::cluster::Cluster;
+use crate::acl::Operation;
+use crate::cluster::{Caller, Cluster};
 use crate::group::Commit;
 
 /// A topic of the request.
@@ -48,6 +49,7 @@ pub(super) struct TopicOutcome {
 /// before what was handed to the group, which is not asked at all if nothing is left for it.
 pub(super) fn commit_topics(
     cluster: &mut Cluster,
+    caller: &Caller,
     topics: Vec<TopicToCommit>,
     commit: impl FnOnce(&mut Cluster, &[Commit]) -> Result<Vec<ErrorCode>, ErrorCode>,
 ) -> Vec<TopicOutcome> {
@@ -55,7 +57,7 @@ pub(super) fn commit_topics(
     let mut accepted = Vec::new();
     let mut commits = Vec::new();
     for TopicToCommit { topic, partitions } in topics {
-        let found = resolve(cluster, &topic);
+        let found = resolve(cluster, caller, &topic);
         for partition in partitions {
             let known = found.as_ref().map_err(|error| *error);
             let known = known.and_then(|(name, count)| {
@@ -96,11 +98,18 @@ pub(super) fn commit_topics(
 const UNKNOWN: ErrorCode = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
 
 /// The topic's name as the cluster keeps it, and how many partitions it has.
-fn resolve(cluster: &Cluster, topic: &TopicName) -> Result<(StrBytes, i32), ErrorCode> {
+fn resolve(
+    cluster: &Cluster,
+    caller: &Caller,
+    topic: &TopicName,
+) -> Result<(StrBytes, i32), ErrorCode> {
     let (name, unknown) = match topic {
         TopicName::Name(name) => (Some(name), UNKNOWN),
         TopicName::Id(id) => (cluster.topics.name_of(id), ErrorCode::UNKNOWN_TOPIC_ID),
     };
+    if let Some(name) = name {
+        cluster.check_topic(caller, Operation::Read, name)?;
+    }
     let found = name.and_then(|name| cluster.topics.topic_with_name(name));
     let (name, topic) = found.ok_or(unknown)?;
     let count = i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX);

@@ -6,6 +6,7 @@ use thalweg_protocol::messages::{
 };
 use thalweg_protocol::{ErrorCode, Offset, StrBytes};
 
+use crate::acl::Operation;
 use crate::cluster::{Caller, Cluster};
 
 /// Stands for the high watermark.
@@ -47,6 +48,9 @@ fn one(
         error_code,
         ..Default::default()
     };
+    if let Err(denied) = cluster.check_topic(caller, Operation::Delete, topic) {
+        return failed(denied);
+    }
     let Some(found) = cluster.topics.topic_mut(topic) else {
         return failed(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
     };

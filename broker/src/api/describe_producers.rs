@@ -6,6 +6,7 @@ use thalweg_protocol::messages::{
 };
 use thalweg_protocol::{ErrorCode, Offset, PartitionId, StrBytes};
 
+use crate::acl::Operation;
 use crate::cluster::{Caller, Cluster};
 
 /// Describes each partition.
@@ -39,6 +40,10 @@ fn one(
         partition_index: index,
         ..Default::default()
     };
+    if let Err(denied) = cluster.check_topic(caller, Operation::Read, topic) {
+        answer.error_code = denied;
+        return answer;
+    }
     let Some(partition) = cluster.topics.partition(topic, index) else {
         answer.error_code = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
         return answer;

@@ -6,6 +6,7 @@ use thalweg_protocol::messages::{
 };
 use thalweg_protocol::{ErrorCode, StrBytes};
 
+use crate::acl::Operation;
 use crate::cluster::{Caller, Cluster};
 use crate::transaction::{Transaction, check_coordinator};
 
@@ -31,7 +32,8 @@ fn describe(cluster: &Cluster, caller: &Caller, id: StrBytes) -> DescribedTransa
     if id.is_empty() {
         return failed(ErrorCode::INVALID_REQUEST, id);
     }
-    if let Err(code) = check_coordinator(cluster, caller, &id) {
+    let allowed = cluster.check_transactional_id(caller, Operation::Describe, &id);
+    if let Err(code) = allowed.and_then(|()| check_coordinator(cluster, caller, &id)) {
         return failed(code, id);
     }
     match cluster.transactions.transaction(&id) {
@@ -43,7 +45,15 @@ fn describe(cluster: &Cluster, caller: &Caller, id: StrBytes) -> DescribedTransa
             transaction_start_time_ms: transaction.start_ms,
             producer_id: transaction.producer_id,
             producer_epoch: transaction.producer_epoch,
-            topics: topics(transaction),
+            topics: {
+                let mut topics = topics(transaction);
+                // Whoever may see the transaction may still not see all of its topics.
+                topics.retain(|topic| {
+                    let allowed = cluster.check_topic(caller, Operation::Describe, &topic.topic);
+                    allowed.is_ok()
+                });
+                topics
+            },
             ..Default::default()
         },
     }

@@ -4,6 +4,7 @@ use thalweg_protocol::messages::{EndTxnRequest, EndTxnResponse};
 use thalweg_protocol::{ErrorCode, ProducerId};
 
 use super::older_name;
+use crate::acl::Operation;
 use crate::cluster::{Caller, Cluster};
 use crate::transaction::{self, Protocol};
 
@@ -40,6 +41,7 @@ fn end(
     protocol: Protocol,
 ) -> Result<(ProducerId, i16), ErrorCode> {
     let id = request.transactional_id.detached();
+    cluster.check_transactional_id(caller, Operation::Write, &id)?;
     transaction::check_coordinator(cluster, caller, &id)?;
     let who = (request.producer_id, request.producer_epoch);
     transaction::end(cluster, &id, who, request.committed, protocol)

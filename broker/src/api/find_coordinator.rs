@@ -3,6 +3,7 @@
 use thalweg_protocol::messages::{Coordinator, FindCoordinatorRequest, FindCoordinatorResponse};
 use thalweg_protocol::{BrokerId, ErrorCode, StrBytes};
 
+use crate::acl::Operation;
 use crate::cluster::{
     Caller, Cluster, CoordinatorKind, Node, coordinator_of, create_coordinator_topic,
 };
@@ -24,7 +25,7 @@ pub(super) fn find_coordinator(
     if let Some(kind) = kind {
         create_coordinator_topic(cluster, kind);
     }
-    let find = |key: StrBytes| one_key(cluster, kind, key);
+    let find = |key: StrBytes| one_key(cluster, caller, kind, key);
     if caller.version >= BATCHED {
         return FindCoordinatorResponse {
             coordinators: request.coordinator_keys.into_iter().map(find).collect(),
@@ -42,8 +43,15 @@ pub(super) fn find_coordinator(
     }
 }
 
-fn one_key(cluster: &Cluster, kind: Option<CoordinatorKind>, key: StrBytes) -> Coordinator {
+fn one_key(
+    cluster: &Cluster,
+    caller: &Caller,
+    kind: Option<CoordinatorKind>,
+    key: StrBytes,
+) -> Coordinator {
+    let denied = kind.and_then(|kind| check(cluster, caller, kind, &key).err());
     let found = match kind {
+        _ if denied.is_some() => Err(denied.unwrap_or(ErrorCode::UNKNOWN_SERVER_ERROR)),
         None => Err(ErrorCode::INVALID_REQUEST),
         Some(CoordinatorKind::Share) if !is_share_key(&key) => Err(ErrorCode::INVALID_REQUEST),
         Some(kind) => running_coordinator(cluster, kind, &key),
@@ -63,6 +71,25 @@ fn one_key(cluster: &Cluster, kind: Option<CoordinatorKind>, key: StrBytes) -> C
             error_code,
             ..Default::default()
         },
+    }
+}
+
+fn check(
+    cluster: &Cluster,
+    caller: &Caller,
+    kind: CoordinatorKind,
+    key: &str,
+) -> Result<(), ErrorCode> {
+    match kind {
+        CoordinatorKind::Group => cluster.check_group(caller, Operation::Describe, key),
+        CoordinatorKind::Transaction => {
+            cluster.check_transactional_id(caller, Operation::Describe, key)
+        }
+        CoordinatorKind::Share => {
+            let allowed = cluster.authorize_cluster(caller, Operation::ClusterAction);
+            let denied = ErrorCode::CLUSTER_AUTHORIZATION_FAILED;
+            allowed.then_some(()).ok_or(denied)
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use thalweg_protocol::ErrorCode;
 use thalweg_protocol::messages::{HeartbeatRequest, HeartbeatResponse};
 
+use crate::acl::Operation;
 use crate::cluster::{Caller, Cluster};
 use crate::group::{Claim, check_coordinator, classic_heartbeat};
 
@@ -20,7 +21,8 @@ pub(super) fn heartbeat(
     let error_code = if request.group_id.is_empty() {
         ErrorCode::INVALID_GROUP_ID
     } else {
-        match check_coordinator(cluster, &request.group_id, caller) {
+        let allowed = cluster.check_group(caller, Operation::Read, &request.group_id);
+        match allowed.and_then(|()| check_coordinator(cluster, &request.group_id, caller)) {
             Ok(()) => classic_heartbeat(cluster, &request.group_id, claim),
             Err(error) => error,
         }

@@ -4,6 +4,7 @@ use thalweg_protocol::messages::{InitProducerIdRequest, InitProducerIdResponse};
 use thalweg_protocol::{ErrorCode, ProducerId};
 
 use super::older_name;
+use crate::acl::{Operation, ResourceType};
 use crate::cluster::{Caller, Cluster};
 use crate::transaction;
 
@@ -29,11 +30,29 @@ pub(super) fn init_producer_id(
     }
 }
 
+/// Whoever may write to any topic may do it idempotently (KIP-679).
+fn check(
+    cluster: &Cluster,
+    caller: &Caller,
+    request: &InitProducerIdRequest,
+) -> Result<(), ErrorCode> {
+    if let Some(id) = &request.transactional_id {
+        return cluster.check_transactional_id(caller, Operation::Write, id);
+    }
+    let allowed = cluster.authorize_cluster(caller, Operation::IdempotentWrite)
+        || cluster.authorize_any(caller, Operation::Write, ResourceType::Topic);
+    if !allowed {
+        return Err(ErrorCode::CLUSTER_AUTHORIZATION_FAILED);
+    }
+    Ok(())
+}
+
 fn initialise(
     cluster: &mut Cluster,
     caller: &Caller,
     request: &InitProducerIdRequest,
 ) -> Result<(ProducerId, i16), ErrorCode> {
+    check(cluster, caller, request)?;
     let (id, epoch) = (request.producer_id, request.producer_epoch);
     if (id.0 == -1) != (epoch == -1) {
         return Err(ErrorCode::INVALID_REQUEST);

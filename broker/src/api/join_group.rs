@@ -3,6 +3,7 @@
 use thalweg_protocol::messages::{JoinGroupRequest, JoinGroupResponse};
 use thalweg_protocol::{ErrorCode, StrBytes};
 
+use crate::acl::Operation;
 use crate::cluster::{Caller, Cluster, Reply};
 use crate::group::{check_coordinator, classic_join};
 
@@ -32,6 +33,8 @@ fn check(
     if request.group_id.is_empty() {
         return Err((member_id(), ErrorCode::INVALID_GROUP_ID));
     }
+    let allowed = cluster.check_group(caller, Operation::Read, &request.group_id);
+    allowed.map_err(|error| (StrBytes::new(), error))?;
     let min = cluster.settings.number32("group.min.session.timeout.ms");
     let max = cluster.settings.number32("group.max.session.timeout.ms");
     if request.session_timeout_ms < min || request.session_timeout_ms > max {

@@ -3,6 +3,7 @@
 use thalweg_protocol::ErrorCode;
 use thalweg_protocol::messages::{LeaveGroupRequest, LeaveGroupResponse, MemberIdentity};
 
+use crate::acl::Operation;
 use crate::cluster::{Caller, Cluster};
 use crate::group::{check_coordinator, classic_leave};
 
@@ -24,7 +25,9 @@ pub(super) fn leave_group(
     };
     let checked = match request.group_id.is_empty() {
         true => Err(ErrorCode::INVALID_GROUP_ID),
-        false => check_coordinator(cluster, &request.group_id, caller),
+        false => cluster
+            .check_group(caller, Operation::Read, &request.group_id)
+            .and_then(|()| check_coordinator(cluster, &request.group_id, caller)),
     };
     if let Err(error_code) = checked {
         return LeaveGroupResponse {

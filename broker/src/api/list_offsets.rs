@@ -7,6 +7,7 @@ use thalweg_protocol::messages::{
 use thalweg_protocol::records::{Columns, Decompressor};
 use thalweg_protocol::{ErrorCode, Offset, StrBytes};
 
+use crate::acl::Operation;
 use crate::cluster::{Caller, Cluster};
 use crate::log::{Log, StoredBatch};
 use crate::topic::Partition;
@@ -62,6 +63,10 @@ fn one(
         partition_index: asked.partition_index,
         ..Default::default()
     };
+    if let Err(denied) = cluster.check_topic(caller, Operation::Describe, topic) {
+        answer.error_code = denied;
+        return answer;
+    }
     let Some(partition) = cluster.topics.partition(topic, asked.partition_index) else {
         answer.error_code = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
         return answer;

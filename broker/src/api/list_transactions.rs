@@ -5,6 +5,7 @@ use thalweg_protocol::messages::{
     ListTransactionsRequest, ListTransactionsResponse, ListedTransaction,
 };
 
+use crate::acl::Operation;
 use crate::cluster::{Caller, Cluster};
 use crate::transaction::{State, Transaction, check_coordinator};
 
@@ -34,7 +35,8 @@ pub(super) fn list_transactions(
         .transactions
         .iter()
         .filter(|(id, transaction)| {
-            passes(transaction) && check_coordinator(cluster, caller, id).is_ok()
+            let allowed = cluster.check_transactional_id(caller, Operation::Describe, id);
+            passes(transaction) && allowed.is_ok() && check_coordinator(cluster, caller, id).is_ok()
         })
         .map(|(id, transaction)| ListedTransaction {
             transactional_id: id.clone(),

@@ -8,6 +8,7 @@ use thalweg_protocol::messages::{
 use super::committed_topics::{
     PartitionToCommit, TopicName, TopicOutcome, TopicToCommit, commit_topics,
 };
+use crate::acl::Operation;
 use crate::cluster::{Caller, Cluster};
 use crate::group::{Committer, check_coordinator, commit};
 
@@ -29,7 +30,8 @@ pub(super) fn offset_commit(
     };
     let by_id = caller.version >= BY_ID;
     let topics = request.topics.into_iter().map(|topic| read(topic, by_id));
-    let outcomes = commit_topics(cluster, topics.collect(), |cluster, commits| {
+    let outcomes = commit_topics(cluster, caller, topics.collect(), |cluster, commits| {
+        cluster.check_group(caller, Operation::Read, &committer.group_id)?;
         check_coordinator(cluster, &committer.group_id, caller)?;
         commit(cluster, &committer, request.retention_time_ms, commits)
     });

@@ -7,6 +7,7 @@ use thalweg_protocol::messages::{
 };
 use thalweg_protocol::{ErrorCode, Offset, PartitionId, StrBytes};
 
+use crate::acl::Operation;
 use crate::cluster::{Caller, Cluster};
 use crate::group::{Claim, CommittedOffset, check_coordinator, unstable_or_committed};
 
@@ -95,7 +96,9 @@ fn one_group(
         generation: asked.member_epoch,
     };
     let group = cluster.groups.group(&asked.group_id);
-    let checked = check_coordinator(cluster, &asked.group_id, caller)
+    let checked = cluster
+        .check_group(caller, Operation::Describe, &asked.group_id)
+        .and_then(|()| check_coordinator(cluster, &asked.group_id, caller))
         .and_then(|()| group.map_or(Ok(()), |group| group.check_offset_fetch(claim)));
     if let Err(error_code) = checked {
         response.error_code = error_code;
@@ -104,6 +107,7 @@ fn one_group(
     let by_id = caller.version >= BY_ID;
     let fetch = Fetch {
         cluster,
+        caller,
         group_id: &asked.group_id,
         require_stable,
     };
@@ -120,6 +124,7 @@ fn one_group(
 /// What is asked of one group.
 struct Fetch<'a> {
     cluster: &'a Cluster,
+    caller: &'a Caller,
     group_id: &'a str,
     require_stable: bool,
 }
@@ -130,6 +135,9 @@ impl Fetch<'_> {
         let committed = self.cluster.groups.offsets.all_committed(self.group_id);
         let mut topics = Vec::new();
         for (name, partitions) in committed.into_iter().flatten() {
+            if self.check(name).is_err() {
+                continue;
+            }
             let mut topic = OffsetFetchResponseTopics {
                 name: name.clone(),
                 partitions: partitions
@@ -149,6 +157,11 @@ impl Fetch<'_> {
         topics
     }
 
+    fn check(&self, topic: &str) -> Result<(), ErrorCode> {
+        let describe = Operation::Describe;
+        self.cluster.check_topic(self.caller, describe, topic)
+    }
+
     fn topic(&self, asked: OffsetFetchRequestTopics, by_id: bool) -> OffsetFetchResponseTopics {
         let name: StrBytes = match by_id {
             false => asked.name.clone(),
@@ -157,6 +170,9 @@ impl Fetch<'_> {
                 None => return refused(asked, ErrorCode::UNKNOWN_TOPIC_ID),
             },
         };
+        if let Err(denied) = self.check(&name) {
+            return refused(asked, denied);
+        }
         let partitions = asked.partition_indexes.into_iter();
         OffsetFetchResponseTopics {
             partitions: partitions.map(|it| self.partition(&name, it)).collect(),
@@ -171,6 +187,7 @@ impl Fetch<'_> {
             cluster,
             group_id,
             require_stable,
+            ..
         } = *self;
         match unstable_or_committed(cluster, group_id, topic, index, require_stable) {
             Err(error) => without_offset(index, error),

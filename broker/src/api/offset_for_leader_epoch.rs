@@ -6,6 +6,7 @@ use thalweg_protocol::messages::{
 };
 use thalweg_protocol::{ErrorCode, Offset, StrBytes};
 
+use crate::acl::Operation;
 use crate::cluster::{Caller, Cluster};
 
 /// Answers for each partition.
@@ -39,6 +40,10 @@ fn one(
         partition: asked.partition,
         ..Default::default()
     };
+    if let Err(denied) = cluster.check_topic(caller, Operation::Describe, topic) {
+        answer.error_code = denied;
+        return answer;
+    }
     let Some(partition) = cluster.topics.partition(topic, asked.partition) else {
         answer.error_code = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
         return answer;

@@ -3,6 +3,7 @@
 use thalweg_protocol::ErrorCode;
 use thalweg_protocol::messages::{SyncGroupRequest, SyncGroupResponse};
 
+use crate::acl::Operation;
 use crate::cluster::{Caller, Cluster, Reply};
 use crate::group::{check_coordinator, classic_sync};
 
@@ -30,6 +31,7 @@ fn check(cluster: &Cluster, caller: &Caller, request: &SyncGroupRequest) -> Resu
     if caller.version >= PROTOCOL && !has_protocol {
         return Err(ErrorCode::INCONSISTENT_GROUP_PROTOCOL);
     }
+    cluster.check_group(caller, Operation::Read, &request.group_id)?;
     if request.group_id.is_empty() {
         return Err(ErrorCode::INVALID_GROUP_ID);
     }

@@ -9,6 +9,7 @@ use thalweg_protocol::{ErrorCode, ProducerId, StrBytes};
 use super::committed_topics::{
     PartitionToCommit, TopicName, TopicOutcome, TopicToCommit, commit_topics,
 };
+use crate::acl::Operation;
 use crate::cluster::{Caller, Cluster, CoordinatorKind, coordinator_partition};
 use crate::group::{Committer, check_coordinator, commit_in_transaction};
 use crate::transaction;
@@ -40,7 +41,10 @@ pub(super) fn txn_offset_commit(
     };
     let by_id = caller.version >= BY_ID;
     let topics = request.topics.into_iter().map(|topic| read(topic, by_id));
-    let outcomes = commit_topics(cluster, topics.collect(), |cluster, commits| {
+    let outcomes = commit_topics(cluster, caller, topics.collect(), |cluster, commits| {
+        let id = &producer.transactional_id;
+        cluster.check_transactional_id(caller, Operation::Write, id)?;
+        cluster.check_group(caller, Operation::Read, &committer.group_id)?;
         if committer.group_id.is_empty() {
             return Err(ErrorCode::INVALID_GROUP_ID);
         }

@@ -8,6 +8,7 @@ use thalweg_protocol::messages::{
     WriteTxnMarkersResponse,
 };
 
+use crate::acl::Operation;
 use crate::cluster::{Caller, Cluster};
 use crate::transaction::{Marker, write_marker};
 
@@ -29,6 +30,8 @@ fn one(
     caller: &Caller,
     asked: &WritableTxnMarker,
 ) -> WritableTxnMarkerResult {
+    let allowed = cluster.authorize_cluster(caller, Operation::ClusterAction)
+        || cluster.authorize_cluster(caller, Operation::Alter);
     let marker = Marker {
         producer_id: asked.producer_id,
         producer_epoch: asked.producer_epoch,
@@ -41,6 +44,7 @@ fn one(
             let found = cluster.topics.partition(&name, *index);
             let leads = found.is_some_and(|partition| partition.leader == Some(caller.node));
             let written = match found {
+                _ if !allowed => Err(ErrorCode::CLUSTER_AUTHORIZATION_FAILED),
                 Some(_) if !leads => Err(ErrorCode::NOT_LEADER_OR_FOLLOWER),
                 _ => write_marker(cluster, &name, *index, &marker),
             };

@@ -10,6 +10,7 @@ impl Cluster {
         let Some(topic) = self.topics.remove(name) else {
             return;
         };
+        crate::group::topic_deleted(self, name);
         for index in (0..).map(PartitionId).take(topic.partitions.len()) {
             self.touch(name, index);
         }

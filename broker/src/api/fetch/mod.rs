@@ -41,6 +41,7 @@ pub(super) fn fetch(
     let at_most = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or_default());
     let mut fetching = Fetching {
         how: ReadAs {
+            caller: caller.clone(),
             node: caller.node,
             committed: request.isolation_level == 1,
             by_id,

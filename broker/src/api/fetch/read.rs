@@ -7,12 +7,15 @@ use thalweg_protocol::messages::{
 use thalweg_protocol::{BrokerId, ErrorCode, Offset, StrBytes};
 
 use super::session::Fetched;
-use crate::cluster::Cluster;
+use crate::acl::Operation;
+use crate::cluster::{Caller, Cluster};
 use crate::topic::Partition;
 
 /// How a request reads.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct ReadAs {
+    /// Who reads.
+    pub(super) caller: Caller,
     pub(super) node: BrokerId,
     /// Not beyond the last stable offset, with the aborted transactions.
     pub(super) committed: bool,
@@ -57,7 +60,12 @@ impl ReadAs {
         } else {
             ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
         };
+        // Without ids a name is looked for only where it may be seen.
+        if !self.by_id {
+            self.check(cluster, &fetched.place.topic)?;
+        }
         let name = self.name(cluster, fetched).ok_or((unknown, None))?;
+        self.check(cluster, &name)?;
         let partition = cluster.topics.partition(&name, fetched.place.partition);
         let partition = partition.ok_or((ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, None))?;
         let believed = fetched.asked.current_leader_epoch;
@@ -77,6 +85,16 @@ impl ReadAs {
             return Err((ErrorCode::OFFSET_OUT_OF_RANGE, Some(partition)));
         }
         Ok(partition)
+    }
+
+    /// Whether the topic may be read.
+    fn check<'a>(
+        &self,
+        cluster: &Cluster,
+        topic: &str,
+    ) -> Result<(), (ErrorCode, Option<&'a Partition>)> {
+        let checked = cluster.check_topic(&self.caller, Operation::Read, topic);
+        checked.map_err(|code| (code, None))
     }
 
     /// The offset up to which is read.

@@ -12,6 +12,7 @@ use thalweg_protocol::records::{Compression, RecordBatch};
 use thalweg_protocol::{BrokerId, ErrorCode, Offset, PartitionId, StrBytes};
 
 use self::inspect::{Fault, Inspection};
+use crate::acl::Operation;
 use crate::cluster::{Caller, Cluster, Reply, Wait};
 use crate::log::{AppendAs, Appended, SequenceError, only_batch};
 use crate::topic::TopicConfig;
@@ -32,10 +33,15 @@ pub(super) fn produce(
 ) {
     let acks = request.acks;
     let timeout = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or_default());
+    let denied = request.transactional_id.as_ref().and_then(|id| {
+        let checked = cluster.check_transactional_id(caller, Operation::Write, id);
+        checked.err()
+    });
     let mut outstanding = Vec::new();
     let mut response = ProduceResponse::default();
     for topic in request.topics {
         let (name, unknown) = resolve(cluster, caller, &topic.name, &topic.id);
+        let refused = denied.or(unknown);
         let mut answered = TopicProduceResponse {
             name: topic.name,
             topic_id: topic.id,
@@ -43,11 +49,8 @@ pub(super) fn produce(
         };
         for partition in topic.partitions {
             let index = partition.index;
-            let appended = match unknown {
-                Some(code) => Err(Fault::new(
-                    code,
-                    "This server does not host this topic-partition.",
-                )),
+            let appended = match refused {
+                Some(code) => Err(Fault::new(code, refusal(code))),
                 None => append(
                     cluster,
                     caller,
@@ -123,6 +126,17 @@ fn endpoints(cluster: &Cluster, response: &ProduceResponse) -> Vec<NodeEndpoint>
     cluster.endpoints(leaders)
 }
 
+/// What is said to a whole topic.
+fn refusal(code: ErrorCode) -> &'static str {
+    match code {
+        ErrorCode::TOPIC_AUTHORIZATION_FAILED => "Topic authorization failed.",
+        ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED => {
+            "Transactional Id authorization failed."
+        }
+        _ => "This server does not host this topic-partition.",
+    }
+}
+
 /// The topic's name, or the error for one there is not.
 fn resolve(
     cluster: &Cluster,
@@ -132,12 +146,18 @@ fn resolve(
 ) -> (StrBytes, Option<ErrorCode>) {
     if caller.version >= 13 {
         return match cluster.topics.name_of(id) {
-            Some(name) => (name.clone(), None),
+            Some(name) => {
+                let checked = cluster.check_topic(caller, Operation::Write, name);
+                (name.clone(), checked.err())
+            }
             None => (StrBytes::new(), Some(ErrorCode::UNKNOWN_TOPIC_ID)),
         };
     }
-    let unknown = cluster.topics.topic(name).is_none();
     let name = name.detached();
+    if let Err(denied) = cluster.check_topic(caller, Operation::Write, &name) {
+        return (name, Some(denied));
+    }
+    let unknown = cluster.topics.topic(&name).is_none();
     (
         name,
         unknown.then_some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
