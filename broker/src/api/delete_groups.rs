@@ -3,6 +3,7 @@
 use thalweg_protocol::messages::{DeletableGroupResult, DeleteGroupsRequest, DeleteGroupsResponse};
 use thalweg_protocol::{ErrorCode, StrBytes};
 
+use crate::acl::Operation;
 use crate::cluster::{Caller, Cluster};
 use crate::group::{check_coordinator, delete_group};
 
@@ -28,6 +29,7 @@ pub(super) fn delete_groups(
 }
 
 fn delete(cluster: &mut Cluster, caller: &Caller, group_id: &StrBytes) -> Result<(), ErrorCode> {
+    cluster.check_group(caller, Operation::Delete, group_id)?;
     if group_id.is_empty() {
         return Err(ErrorCode::INVALID_GROUP_ID);
     }

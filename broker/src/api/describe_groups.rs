@@ -3,6 +3,7 @@
 use thalweg_protocol::messages::{DescribeGroupsRequest, DescribeGroupsResponse, DescribedGroup};
 use thalweg_protocol::{ErrorCode, StrBytes};
 
+use crate::acl::{Operation, ResourceType};
 use crate::cluster::{Caller, Cluster};
 use crate::group::check_coordinator;
 
@@ -15,7 +16,14 @@ pub(super) fn describe_groups(
     caller: &Caller,
     request: DescribeGroupsRequest,
 ) -> DescribeGroupsResponse {
-    let one = |group_id: StrBytes| describe(cluster, caller, group_id);
+    let one = |group_id: StrBytes| {
+        let mut described = describe(cluster, caller, group_id);
+        if request.include_authorized_operations && described.error_code.is_none() {
+            described.authorized_operations =
+                cluster.authorized_operations(caller, ResourceType::Group, &described.group_id);
+        }
+        described
+    };
     DescribeGroupsResponse {
         groups: request.groups.into_iter().map(one).collect(),
         ..Default::default()
@@ -23,7 +31,10 @@ pub(super) fn describe_groups(
 }
 
 fn describe(cluster: &Cluster, caller: &Caller, group_id: StrBytes) -> DescribedGroup {
-    if let Err(error_code) = check_coordinator(cluster, &group_id, caller) {
+    let checked = cluster
+        .check_group(caller, Operation::Describe, &group_id)
+        .and_then(|()| check_coordinator(cluster, &group_id, caller));
+    if let Err(error_code) = checked {
         return DescribedGroup {
             error_code,
             group_id,

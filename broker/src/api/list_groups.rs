@@ -3,6 +3,7 @@
 use thalweg_protocol::StrBytes;
 use thalweg_protocol::messages::{ListGroupsRequest, ListGroupsResponse, ListedGroup};
 
+use crate::acl::Operation;
 use crate::cluster::{Caller, Cluster};
 use crate::group::{Group, check_coordinator};
 
@@ -22,10 +23,13 @@ pub(super) fn list_groups(
         group_type: group.kind_name().into(),
         ..Default::default()
     };
+    let sees_all = cluster.authorize_cluster(caller, Operation::Describe);
+    let sees = |id: &str| sees_all || cluster.check_group(caller, Operation::Describe, id).is_ok();
     let groups = cluster.groups.iter().filter(|(id, group)| {
         picked(&request.states_filter, group.state_name())
             && picked(&request.types_filter, group.kind_name())
             && check_coordinator(cluster, id, caller).is_ok()
+            && sees(id)
     });
     ListGroupsResponse {
         groups: groups.map(listed).collect(),

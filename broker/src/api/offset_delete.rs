@@ -7,6 +7,7 @@ use thalweg_protocol::messages::{
 };
 
 use super::committed_topics::{Outcomes, TopicName, TopicOutcome};
+use crate::acl::Operation;
 use crate::cluster::{Caller, Cluster};
 use crate::group::{check_coordinator, check_offset_delete, delete_offset};
 
@@ -16,12 +17,24 @@ pub(super) fn offset_delete(
     caller: &Caller,
     request: OffsetDeleteRequest,
 ) -> OffsetDeleteResponse {
+    let group_id = &request.group_id;
+    if let Err(error_code) = cluster.check_group(caller, Operation::Delete, group_id) {
+        return OffsetDeleteResponse {
+            error_code,
+            ..Default::default()
+        };
+    }
     let mut outcomes = Outcomes::default();
     let mut known = Vec::new();
     for topic in &request.topics {
         let name = TopicName::Name(topic.name.clone());
+        let allowed = cluster.check_topic(caller, Operation::Read, &topic.name);
         for partition in &topic.partitions {
             let index = partition.partition_index;
+            if let Err(denied) = allowed {
+                outcomes.add(&name, index, denied);
+                continue;
+            }
             match cluster.topics.partition(&topic.name, index) {
                 Some(_) => known.push((&topic.name, index)),
                 None => outcomes.add(&name, index, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
@@ -29,10 +42,10 @@ pub(super) fn offset_delete(
         }
     }
     let mut error_code = ErrorCode::NONE;
-    match check(cluster, caller, &request.group_id) {
+    match check(cluster, caller, group_id) {
         Ok(()) => {
             for (topic, index) in known {
-                let deleted = delete_offset(cluster, &request.group_id, topic, index);
+                let deleted = delete_offset(cluster, group_id, topic, index);
                 let error = deleted.err().unwrap_or(ErrorCode::NONE);
                 outcomes.add(&TopicName::Name(topic.clone()), index, error);
             }
