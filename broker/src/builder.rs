@@ -271,6 +271,13 @@ impl Builder {
         cluster.replication_delay = self.replication_delay;
         cluster.marker_delay = self.marker_delay;
         cluster.layers = Layers::new(cluster.settings.clone());
+        if release >= Release::of(4, 1) {
+            // Where eligible leader replicas are on, brokers keep what they began with (KIP-966).
+            let mut dynamic = cluster.layers.dynamic(None);
+            let key = "min.insync.replicas";
+            dynamic.set(key, &cluster.settings.text(key))?;
+            cluster.layers.set_dynamic(None, dynamic);
+        }
         cluster.acls.configure(&cluster.settings);
         cluster.memory = Memory::limited_to(self.memory_bytes_max);
         for (address, id) in addresses.iter().zip(0..) {

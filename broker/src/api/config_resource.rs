@@ -171,7 +171,7 @@ impl ConfigResource {
             if !fixed.is_empty() {
                 let fixed = fixed.join(", ");
                 return Err(invalid(format!(
-                    "Cannot update these configs dynamically: Set({fixed})"
+                    "Cannot update these configs dynamically: [{fixed}]"
                 )));
             }
         }
@@ -206,9 +206,37 @@ impl ConfigResource {
                 Err((ErrorCode::POLICY_VIOLATION, message))
             }
             ConfigResource::Group(_) => check_group(cluster, settings),
+            ConfigResource::ClientMetrics(_) => check_client_metrics(settings),
             _ => Ok(()),
         }
     }
+}
+
+/// How often clients may push, and what they may be told apart by.
+fn check_client_metrics(settings: &Settings) -> Result<(), Fault> {
+    const BY: [&str; 6] = [
+        "client_instance_id",
+        "client_id",
+        "client_software_name",
+        "client_software_version",
+        "client_source_address",
+        "client_source_port",
+    ];
+    let interval = settings.number("interval.ms");
+    if !(100..=3_600_000).contains(&interval) {
+        return Err(invalid(format!(
+            "Invalid value {interval} for interval.ms, interval must be between 100 and 3600000 (1 hour)"
+        )));
+    }
+    let patterns = settings.text("match");
+    for pattern in patterns.split(',').filter(|pattern| !pattern.is_empty()) {
+        let pair = pattern.split_once('=');
+        if !pair.is_some_and(|(by, value)| BY.contains(&by.trim()) && !value.contains('=')) {
+            let message = format!("Illegal client matching pattern: {pattern}");
+            return Err((ErrorCode::INVALID_CONFIG, message));
+        }
+    }
+    Ok(())
 }
 
 /// The bounds that brokers set for the time-outs of groups.
@@ -221,6 +249,7 @@ fn check_group(cluster: &Cluster, settings: &Settings) -> Result<(), Fault> {
             continue;
         };
         let bound = |end: &str| {
+            let what = what.strip_prefix("num.").unwrap_or(what);
             let key = format!("group.{kind}.{end}.{what}");
             let definition = cluster.settings.definition(&key)?;
             let crate::settings::Value::Number(bound) = cluster.settings.value(definition.key)
@@ -229,7 +258,13 @@ fn check_group(cluster: &Cluster, settings: &Settings) -> Result<(), Fault> {
             };
             Some((definition.key, bound))
         };
-        if let Some((bound_key, _)) = bound("min").filter(|(_, bound)| value < bound) {
+        if let Some((bound_key, least)) = bound("min").filter(|(_, bound)| value < bound) {
+            if key == "share.partition.max.record.locks" {
+                let message = format!(
+                    "Invalid value {value} for configuration {key}: Value must be at least {least}"
+                );
+                return Err((ErrorCode::INVALID_CONFIG, message));
+            }
             let message = format!("{key} must be greater than or equal to {bound_key}");
             return Err((ErrorCode::INVALID_CONFIG, message));
         }

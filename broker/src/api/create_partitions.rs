@@ -9,7 +9,7 @@ use thalweg_protocol::messages::{
 use thalweg_protocol::{BrokerId, ErrorCode};
 
 use super::create_topics::{PARTITIONS_MAX, cannot_replicate, check_replicas, spread};
-use super::fault::{Fault, fault, invalid, told};
+use super::fault::{Fault, invalid, told};
 use crate::acl::{Operation, ResourceType};
 use crate::cluster::{Caller, Cluster};
 use crate::topic::Partition;
@@ -38,9 +38,9 @@ pub(super) fn create_partitions(
         };
         let (error_code, error_message) = told(outcome);
         results.push(CreatePartitionsTopicResult {
-            error_message: error_message.filter(|message| !message.is_empty()),
             name: topic.name,
             error_code,
+            error_message,
             ..Default::default()
         });
     }
@@ -56,7 +56,7 @@ fn add(
     validate_only: bool,
 ) -> Result<(), Fault> {
     let Some(topic) = cluster.topics.topic(&asked.name) else {
-        return Err(fault(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
+        return Err((ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, String::new()));
     };
     let there = topic.partitions.len();
     let factor = topic
@@ -83,7 +83,7 @@ fn add(
         None => {
             let nodes: Vec<BrokerId> = cluster.nodes.alive().map(|(id, _)| id).collect();
             if factor > nodes.len() {
-                return Err(cannot_replicate(factor, nodes.len()));
+                return Err(cannot_replicate(cluster, factor, nodes.len()));
             }
             spread(&nodes, more, factor, cluster.random.usize(..nodes.len()))
         }

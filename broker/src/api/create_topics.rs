@@ -9,9 +9,11 @@ use thalweg_protocol::messages::{
 use thalweg_protocol::{BrokerId, ErrorCode, StrBytes};
 
 use super::fault::Fault;
+use crate::acl::{Operation, ResourceType};
 use crate::cluster::{Caller, Cluster};
-use crate::settings::Value;
-use crate::topic::{Partition, Topic, TopicConfig, name_fault};
+use crate::release::Release;
+use crate::settings::{ConfigSource, Definition, SettingError, Value};
+use crate::topic::{Partition, Topic, TopicConfig, broker_key_of_topic_key, name_fault};
 
 /// The most partitions one request makes: each costs memory.
 pub(super) const PARTITIONS_MAX: i32 = 10_000;
@@ -19,7 +21,7 @@ pub(super) const PARTITIONS_MAX: i32 = 10_000;
 /// Makes the topics, each on its own.
 pub(super) fn create_topics(
     cluster: &mut Cluster,
-    _caller: &Caller,
+    caller: &Caller,
     request: CreateTopicsRequest,
 ) -> CreateTopicsResponse {
     let mut seen = BTreeSet::new();
@@ -35,7 +37,7 @@ pub(super) fn create_topics(
             continue;
         }
         let name = topic.name.clone();
-        let created = create_topic(cluster, topic, request.validate_only);
+        let created = create_allowed(cluster, caller, topic, request.validate_only);
         topics.push(created.unwrap_or_else(|fault| failed(name, fault)));
     }
     CreateTopicsResponse {
@@ -49,9 +51,39 @@ fn failed(name: StrBytes, (error_code, message): Fault) -> CreatableTopicResult 
         name,
         error_code,
         error_message: Some(message.into()),
-        configs: None,
+        configs: Some(Vec::new()),
         ..Default::default()
     }
+}
+
+/// Makes a topic if the caller may.
+fn create_allowed(
+    cluster: &mut Cluster,
+    caller: &Caller,
+    topic: CreatableTopic,
+    validate_only: bool,
+) -> Result<CreatableTopicResult, Fault> {
+    const METADATA: &str = "__cluster_metadata";
+    let (kind, name) = (ResourceType::Topic, topic.name.clone());
+    if name == METADATA {
+        let message = format!("Creation of internal topic {METADATA} is prohibited.");
+        return Err((ErrorCode::INVALID_REQUEST, message));
+    }
+    if !cluster.authorize_cluster(caller, Operation::Create)
+        && !cluster.authorize(caller, Operation::Create, kind, &name)
+    {
+        let message = "Authorization failed.".to_owned();
+        return Err((ErrorCode::TOPIC_AUTHORIZATION_FAILED, message));
+    }
+    let mut created = create_topic(cluster, topic, validate_only)?;
+    if !cluster.authorize(caller, Operation::DescribeConfigs, kind, &name) {
+        // What the topic is like is told by those who may see it alone.
+        created.topic_config_error_code = ErrorCode::TOPIC_AUTHORIZATION_FAILED;
+        created.num_partitions = -1;
+        created.replication_factor = -1;
+        created.configs = Some(Vec::new());
+    }
+    Ok(created)
 }
 
 /// Makes a topic with everything at its default, as asking for its metadata does.
@@ -76,14 +108,8 @@ pub(crate) fn create_topic(
         return Err(fault);
     }
     check_collision(cluster, &name)?;
-    let pairs: Vec<(&str, &str)> = topic
-        .configs
-        .iter()
-        .filter_map(|config| Some((&*config.name, config.value.as_deref()?)))
-        .collect();
-    let config = TopicConfig::with(pairs, &cluster.settings)
-        .map_err(|error| (ErrorCode::INVALID_CONFIG, error.to_string()))?;
     let assignment = assignment(cluster, &topic)?;
+    let config = config(cluster, &topic)?;
     let id = cluster.new_uuid();
     let mut result = CreatableTopicResult {
         name: name.clone(),
@@ -113,6 +139,32 @@ pub(crate) fn create_topic(
     Ok(result)
 }
 
+/// The settings asked for.
+fn config(cluster: &Cluster, topic: &CreatableTopic) -> Result<TopicConfig, Fault> {
+    let refused = |message: String| (ErrorCode::INVALID_CONFIG, message);
+    let nulls = topic.configs.iter().filter(|row| row.value.is_none());
+    let nulls: Vec<&str> = nulls.map(|row| row.name.as_str()).collect();
+    if !nulls.is_empty() {
+        let nulls = nulls.join(",");
+        return Err(refused(format!(
+            "Null value not supported for topic configs: {nulls}"
+        )));
+    }
+    let pairs = topic.configs.iter();
+    let pairs = pairs.filter_map(|row| Some((&*row.name, row.value.as_deref()?)));
+    let config = TopicConfig::with(pairs, &cluster.settings);
+    let config = config.map_err(|error| match error {
+        SettingError::UnknownKey { key, .. } => {
+            refused(format!("Unknown topic config name: {key}"))
+        }
+        other => refused(other.to_string()),
+    })?;
+    match config.contradiction(&cluster.settings) {
+        None => Ok(config),
+        Some(message) => Err(refused(message)),
+    }
+}
+
 /// Names that differ in dots and underscores only would have the same metrics.
 fn check_collision(cluster: &Cluster, name: &str) -> Result<(), Fault> {
     if cluster.topics.topic(name).is_some() {
@@ -138,6 +190,10 @@ fn assignment(cluster: &mut Cluster, topic: &CreatableTopic) -> Result<Vec<Vec<B
     if !topic.assignments.is_empty() {
         return manual_assignment(cluster, topic);
     }
+    if topic.replication_factor < -1 || topic.replication_factor == 0 {
+        let message = "Replication factor must be larger than 0, or -1 to use the default value.";
+        return Err((ErrorCode::INVALID_REPLICATION_FACTOR, message.to_owned()));
+    }
     let partitions = match topic.num_partitions {
         -1 => cluster.settings.number32("num.partitions"),
         count => count,
@@ -147,23 +203,17 @@ fn assignment(cluster: &mut Cluster, topic: &CreatableTopic) -> Result<Vec<Vec<B
         return Err((ErrorCode::INVALID_PARTITIONS, message));
     }
     if partitions > PARTITIONS_MAX {
-        let message = format!(
-            "Excessively large number of partitions per request, more than {PARTITIONS_MAX}."
-        );
+        let message = "Excessively large number of partitions per request.".to_owned();
         return Err((ErrorCode::POLICY_VIOLATION, message));
     }
     let factor = match topic.replication_factor {
         -1 => cluster.settings.number32("default.replication.factor"),
         factor => i32::from(factor),
     };
-    if factor <= 0 {
-        let message = "Replication factor must be larger than 0, or -1 to use the default value.";
-        return Err((ErrorCode::INVALID_REPLICATION_FACTOR, message.to_owned()));
-    }
     let nodes: Vec<BrokerId> = cluster.nodes.alive().map(|(id, _)| id).collect();
     let factor = usize::try_from(factor).unwrap_or(usize::MAX);
     if factor > nodes.len() {
-        return Err(cannot_replicate(factor, nodes.len()));
+        return Err(cannot_replicate(cluster, factor, nodes.len()));
     }
     let partitions = usize::try_from(partitions).unwrap_or_default();
     Ok(spread(
@@ -175,10 +225,15 @@ fn assignment(cluster: &mut Cluster, topic: &CreatableTopic) -> Result<Vec<Vec<B
 }
 
 /// There are too few brokers.
-pub(super) fn cannot_replicate(factor: usize, brokers: usize) -> Fault {
+pub(super) fn cannot_replicate(cluster: &Cluster, factor: usize, brokers: usize) -> Fault {
+    let cordoned = if cluster.release >= Release::of(4, 3) {
+        " or some brokers have all their log directories cordoned"
+    } else {
+        ""
+    };
     let message = format!(
         "Unable to replicate the partition {factor} time(s): The target replication factor of \
-         {factor} cannot be reached because only {brokers} broker(s) are registered."
+         {factor} cannot be reached because only {brokers} broker(s) are registered{cordoned}."
     );
     (ErrorCode::INVALID_REPLICATION_FACTOR, message)
 }
@@ -274,22 +329,22 @@ pub(super) fn check_replicas(
 
 /// The topic's settings as the answer shows them.
 fn described(cluster: &Cluster, config: &TopicConfig) -> Vec<CreatableTopicConfigs> {
-    const OF_TOPIC: i8 = 1;
-    const OF_BROKER: i8 = 4;
-    const DEFAULT: i8 = 5;
-    let row = |definition: &crate::settings::Definition| {
+    let broker = cluster.nodes.controller().unwrap_or_default();
+    let row = |definition: &'static Definition| {
         let value: Value = config.value(definition.key, &cluster.settings);
-        let config_source = if config.own().set_value(definition.key).is_some() {
-            OF_TOPIC
-        } else if value != definition.default_value() {
-            OF_BROKER
-        } else {
-            DEFAULT
+        let of_broker = broker_key_of_topic_key(definition.key);
+        let of_broker = of_broker.and_then(|key| {
+            let origins = cluster.layers.of_key(broker, key);
+            origins.first().map(|(source, _)| *source)
+        });
+        let config_source = match config.own().set_value(definition.key) {
+            Some(_) => ConfigSource::Topic,
+            None => of_broker.unwrap_or(ConfigSource::Default),
         };
         CreatableTopicConfigs {
             name: definition.key.into(),
             value: Some(value.to_string().into()),
-            config_source,
+            config_source: config_source.code(),
             ..Default::default()
         }
     };

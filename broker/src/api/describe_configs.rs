@@ -262,11 +262,8 @@ impl Shape<'_> {
         let row = |definition: &'static Definition| {
             let own = settings.set_value(definition.key);
             let value = settings.value(definition.key);
-            let mut row = self.row(definition, Some(value), Vec::new());
-            if own.is_some() {
-                row.config_source = ConfigSource::ClientMetrics.code();
-            }
-            row
+            let own = own.map(|own| (definition.key, own.clone(), ConfigSource::ClientMetrics));
+            self.row(definition, Some(value), own.into_iter().collect())
         };
         settings.definitions().map(row).collect()
     }

@@ -6,6 +6,7 @@ use thalweg_protocol::messages::{
 };
 use thalweg_protocol::{BrokerId, ErrorCode, Offset, PartitionId};
 
+use super::fault::fault;
 use crate::acl::Operation;
 use crate::cluster::{Caller, Cluster};
 
@@ -58,6 +59,8 @@ fn unknown(partition_index: PartitionId) -> QuorumPartition {
     QuorumPartition {
         partition_index,
         error_code: ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+        error_message: Some(fault(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION).1.into()),
+        leader_id: BrokerId(0),
         ..Default::default()
     }
 }

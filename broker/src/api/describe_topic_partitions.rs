@@ -45,7 +45,11 @@ pub(super) fn describe_topic_partitions(
                 Some((code, _)) => code,
                 None => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
             };
-            response.topics.push(bare(name, error_code));
+            let operations = cluster.authorized_operations(caller, ResourceType::Topic, &name);
+            response.topics.push(DescribeTopicPartitionsResponseTopic {
+                topic_authorized_operations: operations,
+                ..bare(name, error_code)
+            });
             continue;
         };
         let first = match &request.cursor {

@@ -5,7 +5,7 @@ use thalweg_protocol::messages::{
 };
 use thalweg_protocol::{BrokerId, ErrorCode, PartitionId, StrBytes};
 
-use super::fault::{Fault, fault, told};
+use super::fault::{Fault, fault, invalid, told};
 use crate::acl::Operation;
 use crate::cluster::{Caller, Cluster};
 
@@ -37,9 +37,9 @@ pub(super) fn elect_leaders(
         return failed(ErrorCode::CLUSTER_AUTHORIZATION_FAILED);
     }
     let election = match request.election_type {
-        0 => Election::Preferred,
-        1 => Election::Unclean,
-        _ => return failed(ErrorCode::INVALID_REQUEST),
+        0 => Ok(Election::Preferred),
+        1 => Ok(Election::Unclean),
+        other => Err(invalid(format!("Unknown election type {other}"))),
     };
     let all = request.topic_partitions.is_none();
     let asked: Vec<(StrBytes, Vec<PartitionId>)> = match request.topic_partitions {
@@ -59,7 +59,8 @@ pub(super) fn elect_leaders(
     for (topic, indexes) in asked {
         let mut partition_result = Vec::new();
         for index in indexes {
-            let outcome = elect(cluster, &topic, index, election);
+            let kind = election.clone();
+            let outcome = kind.and_then(|election| elect(cluster, &topic, index, election));
             let (error_code, error_message) = told(outcome);
             if all && error_code == ErrorCode::ELECTION_NOT_NEEDED {
                 continue;
@@ -71,15 +72,18 @@ pub(super) fn elect_leaders(
                 ..Default::default()
             });
         }
-        if !all || !partition_result.is_empty() {
-            replica_election_results.push(ReplicaElectionResult {
-                topic,
-                partition_result,
-                ..Default::default()
-            });
-        }
+        replica_election_results.push(ReplicaElectionResult {
+            topic,
+            partition_result,
+            ..Default::default()
+        });
     }
+    let whole = match &election {
+        Err((error_code, _)) if caller.version > 0 => *error_code,
+        _ => ErrorCode::NONE,
+    };
     ElectLeadersResponse {
+        error_code: whole,
         replica_election_results,
         ..Default::default()
     }

@@ -21,6 +21,7 @@ pub(super) fn invalid(message: impl Into<String>) -> Fault {
 pub(super) fn told(outcome: Result<(), Fault>) -> (ErrorCode, Option<StrBytes>) {
     match outcome {
         Ok(()) => (ErrorCode::NONE, None),
+        Err((code, message)) if message.is_empty() => (code, None),
         Err((code, message)) => (code, Some(message.into())),
     }
 }
@@ -46,7 +47,7 @@ fn kafkas_words(code: ErrorCode) -> &'static str {
         ErrorCode::ELIGIBLE_LEADERS_NOT_AVAILABLE => {
             "Eligible topic partition leaders are not available."
         }
-        ErrorCode::NO_REASSIGNMENT_IN_PROGRESS => "No partition reassignment is in progress.",
+        ErrorCode::NO_REASSIGNMENT_IN_PROGRESS => "",
         ErrorCode::TOPIC_DELETION_DISABLED => "Topic deletion is disabled.",
         ErrorCode::THROTTLING_QUOTA_EXCEEDED => "The throttling quota has been exceeded.",
         other => other.meaning(),

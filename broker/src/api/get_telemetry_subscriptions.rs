@@ -23,7 +23,7 @@ pub(super) fn get_telemetry_subscriptions(
     };
     GetTelemetrySubscriptionsResponse {
         client_instance_id,
-        subscription_id: 0,
+        subscription_id: subscription_id(client_instance_id),
         accepted_compression_types: vec![ZSTD, LZ4, GZIP, SNAPPY],
         push_interval_ms: 300_000,
         telemetry_max_bytes: 1 << 20,
@@ -31,4 +31,9 @@ pub(super) fn get_telemetry_subscriptions(
         requested_metrics: Vec::new(),
         ..Default::default()
     }
+}
+
+/// Names the empty set of metrics a client is to push.
+pub(super) fn subscription_id(client: Uuid) -> i32 {
+    i32::from_be_bytes(crc32c::crc32c(&client.0).to_be_bytes())
 }

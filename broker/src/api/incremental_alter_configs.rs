@@ -60,8 +60,11 @@ fn change(
     let mut changes = Vec::with_capacity(resource.configs.len());
     for entry in &resource.configs {
         let code = entry.config_operation;
-        let op = Op::from_code(code)
-            .ok_or_else(|| invalid(format!("Unknown operations type {code}")))?;
+        let op = Op::from_code(code).ok_or_else(|| match target {
+            ConfigResource::Broker(_) => invalid(format!("Unknown operations type {code}")),
+            // Kafka fails over it.
+            _ => (ErrorCode::UNKNOWN_SERVER_ERROR, String::new()),
+        })?;
         changes.push(Change {
             key: &entry.name,
             op,
@@ -82,7 +85,8 @@ fn check_loggers(changes: &[Change<'_>]) -> Result<(), Fault> {
         match change.op {
             Op::Append | Op::Subtract => {
                 let message = "operation is not allowed for the BROKER_LOGGER resource";
-                return Err(invalid(format!("{:?} {message}", change.op)));
+                let op = format!("{:?}", change.op).to_uppercase();
+                return Err(invalid(format!("{op} {message}")));
             }
             Op::Delete if change.key == "root" => {
                 return Err(invalid(

@@ -34,6 +34,7 @@ pub(super) fn list_config_resources(
     }
     kinds.sort_unstable();
     kinds.dedup();
+    kinds.reverse();
     let of_kind = |kind: &i8| {
         let names: Vec<StrBytes> = match *kind {
             TOPIC => cluster

@@ -4,9 +4,10 @@ use thalweg_protocol::messages::{
     MetadataRequest, MetadataRequestTopic, MetadataResponse, MetadataResponseBroker,
     MetadataResponsePartition, MetadataResponseTopic,
 };
-use thalweg_protocol::{BrokerId, ErrorCode, PartitionId, StrBytes};
+use thalweg_protocol::{BrokerId, ErrorCode, PartitionId, StrBytes, Uuid};
 
 use super::create_topics::create_missing;
+use crate::acl::{CLUSTER_NAME, Operation, ResourceType};
 use crate::cluster::{Caller, Cluster};
 use crate::topic::{Partition, Topic, name_fault};
 
@@ -16,18 +17,32 @@ pub(super) fn metadata(
     caller: &Caller,
     request: MetadataRequest,
 ) -> MetadataResponse {
-    let topics = match request.topics {
-        None => all_topics(cluster),
+    let with_operations = request.include_topic_authorized_operations;
+    let of_cluster = request.include_cluster_authorized_operations;
+    let mut topics = match request.topics {
+        None => all_topics(cluster, caller),
         // In version 0 no topic means all of them.
-        Some(topics) if topics.is_empty() && caller.version == 0 => all_topics(cluster),
+        Some(topics) if topics.is_empty() && caller.version == 0 => all_topics(cluster, caller),
+        // Kafka fails over a topic without name and id.
+        Some(topics) if topics.iter().any(is_nothing) => {
+            let error_code = ErrorCode::UNKNOWN_SERVER_ERROR;
+            let failed = |topic: MetadataRequestTopic| {
+                let name = topic.name.unwrap_or_default();
+                bare(error_code, Some(name), topic.topic_id)
+            };
+            topics.into_iter().map(failed).collect()
+        }
         Some(topics) => {
             let create = request.allow_auto_topic_creation || caller.version < 4;
             let asked = topics.into_iter();
             asked
-                .map(|topic| one_topic(cluster, topic, create))
+                .map(|topic| one_topic(cluster, caller, topic, create))
                 .collect()
         }
     };
+    if with_operations {
+        add_operations(cluster, caller, &mut topics);
+    }
     let broker = |(node_id, node): (BrokerId, &crate::cluster::Node)| MetadataResponseBroker {
         node_id,
         host: node.host.clone(),
@@ -35,55 +50,103 @@ pub(super) fn metadata(
         rack: node.rack.clone(),
         ..Default::default()
     };
+    let cluster_authorized_operations = match of_cluster {
+        false => i32::MIN,
+        true if !cluster.authorize_cluster(caller, Operation::Describe) => 0,
+        true => cluster.authorized_operations(caller, ResourceType::Cluster, CLUSTER_NAME),
+    };
     MetadataResponse {
         brokers: cluster.nodes.alive().map(broker).collect(),
         cluster_id: Some(cluster.id.clone()),
         controller_id: cluster.nodes.controller().unwrap_or_default(),
         topics,
+        cluster_authorized_operations,
         ..Default::default()
     }
 }
 
-fn all_topics(cluster: &Cluster) -> Vec<MetadataResponseTopic> {
+fn is_nothing(topic: &MetadataRequestTopic) -> bool {
+    topic.name.is_none() && topic.topic_id.is_zero()
+}
+
+fn may_describe(cluster: &Cluster, caller: &Caller, name: &str) -> bool {
+    cluster.authorize(caller, Operation::Describe, ResourceType::Topic, name)
+}
+
+fn all_topics(cluster: &Cluster, caller: &Caller) -> Vec<MetadataResponseTopic> {
     let topics = cluster.topics.iter();
     topics
+        .filter(|(name, _)| may_describe(cluster, caller, name))
         .map(|(name, topic)| describe(cluster, name, topic))
         .collect()
 }
 
+/// Says what the caller may do to the topics that they may see.
+fn add_operations(cluster: &Cluster, caller: &Caller, topics: &mut [MetadataResponseTopic]) {
+    let denied = ErrorCode::TOPIC_AUTHORIZATION_FAILED;
+    for topic in topics {
+        let shown = topic.name.as_ref();
+        let Some(name) = shown.filter(|_| topic.error_code != denied) else {
+            continue;
+        };
+        topic.topic_authorized_operations =
+            cluster.authorized_operations(caller, ResourceType::Topic, name);
+    }
+}
+
+/// A topic nothing is told about.
+fn bare(error_code: ErrorCode, name: Option<StrBytes>, topic_id: Uuid) -> MetadataResponseTopic {
+    MetadataResponseTopic {
+        error_code,
+        name,
+        topic_id,
+        ..Default::default()
+    }
+}
+
 fn one_topic(
     cluster: &mut Cluster,
+    caller: &Caller,
     asked: MetadataRequestTopic,
     create: bool,
 ) -> MetadataResponseTopic {
-    let failed = |error_code, asked: MetadataRequestTopic| MetadataResponseTopic {
-        error_code,
-        name: asked.name,
-        topic_id: asked.topic_id,
-        ..Default::default()
-    };
-    let by_id = asked.name.as_deref().unwrap_or_default().is_empty() && !asked.topic_id.is_zero();
-    let name = if by_id {
-        match cluster.topics.name_of(&asked.topic_id) {
-            Some(name) => name.clone(),
-            None => return failed(ErrorCode::UNKNOWN_TOPIC_ID, asked),
+    let id = asked.topic_id;
+    if !id.is_zero() {
+        let Some(name) = cluster.topics.name_of(&id) else {
+            return bare(ErrorCode::UNKNOWN_TOPIC_ID, None, id);
+        };
+        // The id is no secret, the name is.
+        if !may_describe(cluster, caller, name) {
+            return bare(ErrorCode::TOPIC_AUTHORIZATION_FAILED, None, id);
         }
-    } else {
-        asked.name.clone().unwrap_or_default().detached()
-    };
+        return match cluster.topics.topic(name) {
+            Some(topic) => describe(cluster, name, topic),
+            None => bare(ErrorCode::UNKNOWN_TOPIC_ID, None, id),
+        };
+    }
+    let name = asked.name.unwrap_or_default().detached();
+    let failed = |error_code| bare(error_code, Some(name.clone()), Uuid::ZERO);
+    if !may_describe(cluster, caller, &name) {
+        return failed(ErrorCode::TOPIC_AUTHORIZATION_FAILED);
+    }
     if let Some(topic) = cluster.topics.topic(&name) {
         return describe(cluster, &name, topic);
     }
     if name_fault(&name).is_some() {
-        return failed(ErrorCode::INVALID_TOPIC_EXCEPTION, asked);
+        return failed(ErrorCode::INVALID_TOPIC_EXCEPTION);
     }
     if !create || !cluster.settings.flag("auto.create.topics.enable") {
-        return failed(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, asked);
+        return failed(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+    }
+    if !cluster.authorize_cluster(caller, Operation::Create)
+        && !cluster.authorize(caller, Operation::Create, ResourceType::Topic, &name)
+    {
+        return failed(ErrorCode::TOPIC_AUTHORIZATION_FAILED);
     }
     match create_missing(cluster, &name) {
         // As Kafka does: the topic is being made, and is there when the client asks again.
-        Ok(()) => failed(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, asked),
-        Err((error_code, _)) => failed(error_code, asked),
+        Ok(()) => failed(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
+        Err((error_code, _)) => failed(error_code),
     }
 }
 

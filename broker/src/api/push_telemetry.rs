@@ -3,6 +3,7 @@
 use thalweg_protocol::ErrorCode;
 use thalweg_protocol::messages::{PushTelemetryRequest, PushTelemetryResponse};
 
+use super::get_telemetry_subscriptions::subscription_id;
 use crate::cluster::{Caller, Cluster};
 
 /// Refuses what nobody asked for.
@@ -13,7 +14,9 @@ pub(super) fn push_telemetry(
 ) -> PushTelemetryResponse {
     let error_code = match request.client_instance_id.is_zero() {
         true => ErrorCode::INVALID_REQUEST,
-        false if request.subscription_id != 0 => ErrorCode::UNKNOWN_SUBSCRIPTION_ID,
+        false if request.subscription_id != subscription_id(request.client_instance_id) => {
+            ErrorCode::UNKNOWN_SUBSCRIPTION_ID
+        }
         false if request.metrics.len() > 1 << 20 => ErrorCode::TELEMETRY_TOO_LARGE,
         false => ErrorCode::NONE,
     };

@@ -17,7 +17,15 @@ pub(super) fn remove_raft_voter(
     let refused = if !cluster.authorize_cluster(caller, Operation::Alter) {
         fault(ErrorCode::CLUSTER_AUTHORIZATION_FAILED)
     } else if id.is_some_and(|id| *id != *cluster.id) {
-        (ErrorCode::INCONSISTENT_CLUSTER_ID, String::new())
+        let asked = id.unwrap_or_default();
+        let message = format!(
+            "The given id \"{asked}\" doesn't match the cluster id \"{}\"",
+            cluster.id
+        );
+        (ErrorCode::INCONSISTENT_CLUSTER_ID, message)
+    } else if request.voter_directory_id.is_zero() {
+        let message = "Remove voter request didn't include a valid voter";
+        (ErrorCode::INVALID_REQUEST, message.to_owned())
     } else {
         let message =
             "Cluster doesn't support removing voter because the kraft.version feature is 0";

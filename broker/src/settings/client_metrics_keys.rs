@@ -7,8 +7,8 @@ pub(crate) const CLIENT_METRICS_KEYS: &[Definition] = &[
     Definition::new(
         "interval.ms",
         Kind::Int {
-            min: 100,
-            max: 3_600_000,
+            min: i32::MIN,
+            max: i32::MAX,
         },
         "300000",
         "How often clients push.",

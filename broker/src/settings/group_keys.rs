@@ -39,7 +39,7 @@ pub(crate) const GROUP_KEYS: &[Definition] = &[
     ),
     Definition::new(
         "share.auto.offset.reset",
-        Kind::Text,
+        Kind::ShareReset,
         "latest",
         "Where a share group begins: `latest`, `earliest` or `by_duration:`.",
     ),

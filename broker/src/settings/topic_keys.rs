@@ -25,7 +25,7 @@ pub(crate) const TOPIC_KEYS: &[Definition] = &[
     ),
     row(
         "compression.gzip.level",
-        Kind::Int { min: -1, max: 9 },
+        Kind::GzipLevel,
         "-1",
         "Kept and shown.",
     ),
@@ -76,7 +76,7 @@ pub(crate) const TOPIC_KEYS: &[Definition] = &[
     ),
     row(
         "follower.replication.throttled.replicas",
-        Kind::List,
+        Kind::Throttled,
         "",
         "Kept and shown.",
     ),
@@ -88,7 +88,7 @@ pub(crate) const TOPIC_KEYS: &[Definition] = &[
     ),
     row(
         "leader.replication.throttled.replicas",
-        Kind::List,
+        Kind::Throttled,
         "",
         "Kept and shown.",
     ),

@@ -23,6 +23,12 @@ pub(crate) enum Kind {
     ListOf(&'static [&'static str]),
     /// Any words, separated by commas.
     List,
+    /// `*`, or partitions with brokers: `0:1,0:2`.
+    Throttled,
+    /// Where a share group begins.
+    ShareReset,
+    /// A level of gzip.
+    GzipLevel,
     /// Any text.
     Text,
 }
@@ -66,18 +72,18 @@ impl Definition {
         const SHORT_MAX: i32 = i16::MAX as i32;
         match self.kind {
             Kind::Flag => 1,
-            Kind::OneOf(_) | Kind::Text => 2,
+            Kind::OneOf(_) | Kind::Text | Kind::ShareReset => 2,
             Kind::Int { max: SHORT_MAX, .. } => 4,
-            Kind::Int { .. } => 3,
+            Kind::Int { .. } | Kind::GzipLevel => 3,
             Kind::Long { .. } => 5,
             Kind::Ratio | Kind::Double => 6,
-            Kind::ListOf(_) | Kind::List => 7,
+            Kind::ListOf(_) | Kind::List | Kind::Throttled => 7,
         }
     }
 
     /// Whether its value is a list, which can be added to and taken from.
     pub(crate) fn is_list(&self) -> bool {
-        matches!(self.kind, Kind::ListOf(_) | Kind::List)
+        matches!(self.kind, Kind::ListOf(_) | Kind::List | Kind::Throttled)
     }
 
     /// The value a key has that was not set.
@@ -86,11 +92,20 @@ impl Definition {
             .expect("tested for the whole table")
     }
 
+    /// A refused value as Kafka shows it: what it read of it.
+    fn shown(&self, text: &str) -> String {
+        match (self.kind, text.trim().parse::<f64>()) {
+            (Kind::Ratio | Kind::Double, Ok(number)) => format!("{number:?}"),
+            (Kind::Throttled, _) => format!("[{}]", text.replace(',', ", ")),
+            _ => text.to_owned(),
+        }
+    }
+
     /// Reads a value, and checks it.
     pub(crate) fn parse(&self, text: &str) -> Result<Value, SettingError> {
         let refused = |reason: String| SettingError::InvalidValue {
             key: self.key.to_owned(),
-            value: text.to_owned(),
+            value: self.shown(text),
             reason,
         };
         let trimmed = text.trim();
@@ -121,7 +136,9 @@ impl Definition {
             }
             Kind::Ratio => match trimmed.parse::<f64>() {
                 Ok(ratio) if (0.0..=1.0).contains(&ratio) => Ok(Value::Text(trimmed.to_owned())),
-                _ => Err(refused("Value must be between 0 and 1".into())),
+                Ok(ratio) if ratio > 1.0 => Err(refused("Value must be no more than 1".into())),
+                Ok(_) => Err(refused("Value must be at least 0".into())),
+                Err(_) => Err(refused("Not a number of type DOUBLE".into())),
             },
             Kind::OneOf(words) => {
                 if words.contains(&trimmed) {
@@ -146,6 +163,41 @@ impl Definition {
                 Err(_) => Err(refused("Not a number of type DOUBLE".into())),
             },
             Kind::List | Kind::Text => Ok(Value::Text(text.to_owned())),
+            Kind::Throttled => {
+                let pair = |part: &str| {
+                    let ends = part.trim().split_once(':');
+                    let number = |text: &str| text.parse::<u32>().is_ok();
+                    ends.is_some_and(|(partition, broker)| number(partition) && number(broker))
+                };
+                if matches!(trimmed, "" | "*") || trimmed.split(',').all(pair) {
+                    return Ok(Value::Text(trimmed.to_owned()));
+                }
+                Err(refused(format!(
+                    "{} must be the literal '*' or a list of replicas in the following format: \
+                     [partitionId]:[brokerId],[partitionId]:[brokerId],...",
+                    self.key
+                )))
+            }
+            Kind::ShareReset => {
+                let duration = trimmed.strip_prefix("by_duration:");
+                if matches!(trimmed, "earliest" | "latest")
+                    || duration.is_some_and(|text| text.starts_with('P') && text.len() > 2)
+                {
+                    return Ok(Value::Text(trimmed.to_owned()));
+                }
+                Err(refused(format!(
+                    "Invalid value `{trimmed}` for configuration {}. The value must be either \
+                     'earliest', 'latest' or of the format 'by_duration:<PnDTnHnMn.nS>'.",
+                    self.key
+                )))
+            }
+            Kind::GzipLevel => match trimmed.parse::<i32>() {
+                Ok(level @ (-1 | 1..=9)) => Ok(Value::Number(i64::from(level))),
+                Ok(_) => Err(refused(
+                    "Value must be between 1 and 9 or equal to -1".into(),
+                )),
+                Err(_) => Err(refused("Not a number of type INT".into())),
+            },
         }
     }
 }

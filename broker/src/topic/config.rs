@@ -161,6 +161,14 @@ impl TopicConfig {
             Value::Number(number) => number,
             _ => 0,
         };
+        if matches!(
+            self.own.set_value("remote.storage.enable"),
+            Some(Value::Flag(true))
+        ) {
+            let message = "Tiered Storage functionality is disabled in the broker. Topic cannot be \
+                           configured with remote log storage.";
+            return Some(message.to_owned());
+        }
         let (min, max) = (number(min_key), number(max_key));
         (min > max)
             .then(|| format!("conflict topic config setting {min_key} ({min}) > {max_key} ({max})"))
