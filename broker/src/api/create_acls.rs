@@ -26,7 +26,10 @@ pub(super) fn create_acls(
         } else {
             add(cluster, creation)
         };
-        let (error_code, error_message) = told(outcome);
+        let (error_code, error_message) = match outcome {
+            Ok(()) => (ErrorCode::NONE, Some("".into())),
+            fault => told(fault),
+        };
         results.push(AclCreationResult {
             error_code,
             error_message,
@@ -60,18 +63,19 @@ fn check(creation: AclCreation) -> Result<Acl, Fault> {
         return Err(invalid("Invalid empty resource name"));
     }
     let unknown = |what: &str, code: i8| {
-        let word = if code == 1 { "ANY" } else { "UNKNOWN" };
-        invalid(format!("Invalid {what} {word}"))
+        match code {
+            // Kafka fails over words that are for filters.
+            1 | 2 => (ErrorCode::UNKNOWN_SERVER_ERROR, String::new()),
+            _ => invalid(format!("Invalid {what} UNKNOWN")),
+        }
     };
     let pattern_type = creation.resource_pattern_type;
     let (operation, permission) = (creation.operation, creation.permission_type);
     let acl = Acl {
         resource_type: resource_type
             .ok_or_else(|| unknown("resourceType", creation.resource_type))?,
-        pattern_type: PatternType::from_code(pattern_type).ok_or_else(|| match pattern_type {
-            2 => invalid("Invalid patternType MATCH"),
-            other => unknown("patternType", other),
-        })?,
+        pattern_type: PatternType::from_code(pattern_type)
+            .ok_or_else(|| unknown("patternType", pattern_type))?,
         operation: Operation::from_code(operation)
             .ok_or_else(|| unknown("operation", operation))?,
         permission: Permission::from_code(permission)

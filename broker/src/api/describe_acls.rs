@@ -18,7 +18,7 @@ pub(super) fn describe_acls(
     request: DescribeAclsRequest,
 ) -> DescribeAclsResponse {
     let (error_code, error_message, resources) = match find(cluster, caller, request) {
-        Ok(resources) => (ErrorCode::NONE, None, resources),
+        Ok(resources) => (ErrorCode::NONE, Some("".into()), resources),
         Err(fault) => {
             let (code, message) = told(Err(fault));
             (code, message, Vec::new())
