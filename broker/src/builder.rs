@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use thalweg_protocol::messages::CreatableTopic;
+use thalweg_protocol::sasl::SaslError;
 use thalweg_protocol::{BrokerId, StrBytes};
 use tokio::runtime::Handle;
 
@@ -14,6 +15,7 @@ use crate::api::create_topic;
 use crate::cluster::{Clock, Cluster, Memory, Node, ReplicationDelay};
 use crate::embedded::{EmbeddedBroker, OwnThread};
 use crate::release::{Release, UnknownRelease};
+use crate::security::Sasl;
 use crate::server::{Limits, Shared};
 use crate::settings::{Layers, SettingError};
 use crate::store::{self, DataError};
@@ -31,6 +33,9 @@ pub enum StartError {
     /// The folder of [`Builder::data`] cannot be used.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// A user cannot be one.
+    #[error("a user of SASL cannot be made: {0}")]
+    Sasl(#[from] SaslError),
     /// There have to be brokers.
     #[error("a cluster has 1 to 100 brokers, not {0}")]
     Brokers(usize),
@@ -73,6 +78,7 @@ pub struct Builder {
     memory_bytes_max: usize,
     start_ms: Option<i64>,
     replication_delay: ReplicationDelay,
+    sasl: Option<Sasl>,
     marker_delay: ReplicationDelay,
 }
 
@@ -91,6 +97,7 @@ impl Default for Builder {
             memory_bytes_max: usize::MAX,
             start_ms: None,
             replication_delay: ReplicationDelay::default(),
+            sasl: None,
             marker_delay: ReplicationDelay::default(),
         }
     }
@@ -138,6 +145,12 @@ impl Builder {
     /// outlive the machine.
     pub fn data(mut self, folder: impl Into<PathBuf>) -> Self {
         self.data = Some(folder.into());
+        self
+    }
+
+    /// Connections have to say whose they are, by SASL; those within this process too.
+    pub fn sasl(mut self, sasl: Sasl) -> Self {
+        self.sasl = Some(sasl);
         self
     }
 
@@ -279,6 +292,9 @@ impl Builder {
             cluster.layers.set_dynamic(None, dynamic);
         }
         cluster.acls.configure(&cluster.settings);
+        if let Some(sasl) = &self.sasl {
+            cluster.security.configure(sasl, &mut cluster.random)?;
+        }
         cluster.memory = Memory::limited_to(self.memory_bytes_max);
         for (address, id) in addresses.iter().zip(0..) {
             let node = Node {

@@ -27,6 +27,7 @@ mod fault;
 mod group;
 mod log;
 mod release;
+mod security;
 mod server;
 mod settings;
 mod store;
@@ -37,6 +38,9 @@ pub use builder::{Builder, StartError};
 pub use embedded::{Connector, EmbeddedBroker, UnknownBroker};
 pub use fault::{Fault, Inject, RequestSeen, faults};
 pub use release::{Release, UnknownRelease};
+pub use security::{Sasl, TokenLogin};
 pub use server::InMemoryStream;
 pub use settings::SettingError;
 pub use store::DataError;
+/// The mechanisms of SASL, and SCRAM's hashes.
+pub use thalweg_protocol::sasl::{SaslMechanism, ScramMechanism};

@@ -12,6 +12,7 @@ mod add_raft_voter;
 mod alter_configs;
 mod alter_partition_reassignments;
 mod alter_replica_log_dirs;
+mod alter_user_scram_credentials;
 mod api_versions;
 mod committed_topics;
 mod config_resource;
@@ -33,6 +34,7 @@ mod describe_producers;
 mod describe_quorum;
 mod describe_topic_partitions;
 mod describe_transactions;
+mod describe_user_scram_credentials;
 mod elect_leaders;
 mod end_txn;
 mod expire_delegation_token;
@@ -59,6 +61,8 @@ mod produce;
 mod push_telemetry;
 mod remove_raft_voter;
 mod renew_delegation_token;
+mod sasl_authenticate;
+mod sasl_handshake;
 mod sync_group;
 mod txn_offset_commit;
 mod unregister_broker;
@@ -191,6 +195,7 @@ pub(crate) const APIS: &[Api] = &[
     maybe_later!(SyncGroupRequest, sync_group::sync_group),
     at_once!(DescribeGroupsRequest, describe_groups::describe_groups),
     at_once!(ListGroupsRequest, list_groups::list_groups),
+    at_once!(SaslHandshakeRequest, sasl_handshake::sasl_handshake),
     maybe_later!(ApiVersionsRequest, api_versions::api_versions),
     at_once!(CreateTopicsRequest, create_topics::create_topics),
     at_once!(DeleteTopicsRequest, delete_topics::delete_topics),
@@ -221,6 +226,10 @@ pub(crate) const APIS: &[Api] = &[
         alter_replica_log_dirs::alter_replica_log_dirs
     ),
     at_once!(DescribeLogDirsRequest, describe_log_dirs::describe_log_dirs),
+    at_once!(
+        SaslAuthenticateRequest,
+        sasl_authenticate::sasl_authenticate
+    ),
     at_once!(
         CreatePartitionsRequest,
         create_partitions::create_partitions
@@ -256,6 +265,14 @@ pub(crate) const APIS: &[Api] = &[
         list_partition_reassignments::list_partition_reassignments
     ),
     at_once!(OffsetDeleteRequest, offset_delete::offset_delete),
+    at_once!(
+        DescribeUserScramCredentialsRequest,
+        describe_user_scram_credentials::describe_user_scram_credentials
+    ),
+    at_once!(
+        AlterUserScramCredentialsRequest,
+        alter_user_scram_credentials::alter_user_scram_credentials
+    ),
     at_once!(DescribeQuorumRequest, describe_quorum::describe_quorum),
     at_once!(DescribeClusterRequest, describe_cluster::describe_cluster),
     at_once!(

@@ -47,6 +47,7 @@ use crate::acl::Acls;
 use crate::api::FetchSessions;
 use crate::group::{GroupTimer, Groups};
 use crate::release::Release;
+use crate::security::Security;
 use crate::settings::{Layers, Settings};
 use crate::store::Store;
 use crate::topic::Topics;
@@ -87,6 +88,7 @@ pub(crate) struct Cluster {
     /// How long a transaction's marker takes to a partition.
     pub(crate) marker_delay: ReplicationDelay,
     pub(crate) acls: Acls,
+    pub(crate) security: Security,
     /// What all logs may take.
     pub(crate) memory: Memory,
     /// Where everything is kept that has to outlive the process, if anywhere.
@@ -118,6 +120,7 @@ impl Cluster {
             replication_delay: ReplicationDelay::default(),
             marker_delay: ReplicationDelay::default(),
             acls: Acls::default(),
+            security: Security::default(),
             memory: Memory::UNLIMITED,
             store: None,
             storage_failed: false,

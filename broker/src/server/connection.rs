@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use thalweg_protocol::messages::{ApiVersionsRequest, RequestHeader};
@@ -13,8 +14,9 @@ use tokio::sync::{oneshot, watch};
 
 use super::{Admitted, RunState, Shared};
 use crate::api::{self, Call, Job, unsupported_version};
-use crate::cluster::{Caller, Outcome, Principal, Reply};
+use crate::cluster::{Caller, Cluster, Outcome, Principal, Reply};
 use crate::fault::{Fault, RequestSeen, error_answer};
+use crate::security::{SaslSession, Step};
 
 /// What is read at least at a time.
 const READ_BYTES: usize = 1 << 16;
@@ -41,6 +43,7 @@ where
     let mut stopped = state.clone();
     let connection = Connection {
         splitter: FrameSplitter::new(shared.limits.frame_bytes_max),
+        sasl: shared.asks_for_sasl().then(SaslSession::new),
         shared,
         stream,
         state,
@@ -65,6 +68,8 @@ struct Connection<S> {
     peer: Peer,
     id: u64,
     principal: Arc<Principal>,
+    /// What the connection still has to say about itself, where it has to.
+    sasl: Option<SaslSession>,
     /// What was read and not yet handled.
     received: BytesMut,
 }
@@ -88,6 +93,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Handles a request and answers it. Whether the connection goes on.
     async fn serve_one(&mut self, frame: Bytes) -> Result<bool, DecodeError> {
+        if self.sasl.as_ref().is_some_and(SaslSession::expects_bare) {
+            return Ok(self.take_bare(&frame).await);
+        }
         let mut body = Decoder::new(frame.clone());
         let (key, header) = decode_request_header(&mut body)?;
         let fault = self.fault(key, &header, &frame.slice(body.position()..));
@@ -104,10 +112,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
             _ => {}
         }
-        let outcome = self
-            .begin(key, header, body)?
-            .await
-            .unwrap_or(Outcome::Close);
+        let outcome = match self.authenticate(key, &header, &body, frame.len()).await {
+            Some(outcome) => outcome,
+            None => {
+                let outcome = self.begin(key, header, body)?;
+                outcome.await.unwrap_or(Outcome::Close)
+            }
+        };
         self.while_paused().await;
         // What could not be stored is not answered.
         if self.shared.is_stopped() {
@@ -132,6 +143,64 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             Fault::Corrupt(at) => self.write(damaged(&answer.to_bytes(), at)).await,
             _ => self.write(answer).await,
         })
+    }
+
+    /// Hands a request to the dialogue about whose the connection is. `None`: it is no part of it.
+    async fn authenticate(
+        &mut self,
+        key: ApiKey,
+        header: &RequestHeader,
+        body: &Decoder,
+        frame_bytes: usize,
+    ) -> Option<Outcome> {
+        let sasl = self.sasl.as_mut()?;
+        let (version, id) = (header.request_api_version, header.correlation_id);
+        let (step, delay) = self.shared.enter(|cluster| {
+            let most = cluster.settings.number("sasl.server.max.receive.size");
+            let too_large = i64::try_from(frame_bytes).unwrap_or(i64::MAX) > most;
+            let step = match too_large && !sasl.is_done() {
+                true => Step::Refuse(None),
+                false => sasl.handle(cluster, (key, version, id), body),
+            };
+            (step, failure_delay(cluster))
+        });
+        if let Some(principal) = sasl.principal() {
+            self.principal = Arc::clone(principal);
+        }
+        let last = match step {
+            Step::Pass => return None,
+            Step::Answer(answer) => return Some(Outcome::Frame(answer)),
+            Step::AnswerBare(_) => None,
+            Step::Refuse(last) => last,
+            Step::RefuseWith(code) => error_answer(key, version, id, body.clone(), code),
+        };
+        // Whoever guesses shall not guess fast.
+        tokio::time::sleep(delay).await;
+        if let Some(last) = last {
+            self.write(last).await;
+        }
+        Some(Outcome::Close)
+    }
+
+    /// Hands a bare message to that dialogue. Whether the connection goes on.
+    async fn take_bare(&mut self, message: &Bytes) -> bool {
+        let Some(sasl) = self.sasl.as_mut() else {
+            return false;
+        };
+        let (step, delay) = self.shared.enter(|cluster| {
+            let step = sasl.handle_bare(cluster, message);
+            (step, failure_delay(cluster))
+        });
+        if let Some(principal) = sasl.principal() {
+            self.principal = Arc::clone(principal);
+        }
+        let Step::AnswerBare(answer) = step else {
+            tokio::time::sleep(delay).await;
+            return false;
+        };
+        let length = u32::try_from(answer.len()).unwrap_or_default();
+        let length = Bytes::copy_from_slice(&length.to_be_bytes());
+        self.write(length.chain(answer)).await
     }
 
     fn fault(&self, key: ApiKey, header: &RequestHeader, body: &Bytes) -> Fault {
@@ -237,6 +306,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             host: self.peer.host,
         }
     }
+}
+
+/// How long a failed connection stays open.
+fn failure_delay(cluster: &Cluster) -> Duration {
+    let delay = cluster
+        .settings
+        .number("connection.failed.authentication.delay.ms");
+    Duration::from_millis(u64::try_from(delay).unwrap_or_default())
 }
 
 /// An answer with one byte after its length damaged.

@@ -61,6 +61,8 @@ pub(crate) struct Shared {
     inject: RwLock<Option<Arc<Inject>>>,
     /// As in the cluster.
     release: Release,
+    /// Whether connections have to say whose they are.
+    asks_for_sasl: bool,
     runtime: Handle,
 }
 
@@ -74,9 +76,9 @@ impl Shared {
     ) -> Arc<Self> {
         let running = |id| (id, watch::Sender::new(RunState::Running));
         let states = cluster.nodes.ids().map(running).collect();
-        let release = cluster.release;
         let shared = Arc::new(Shared {
-            release,
+            release: cluster.release,
+            asks_for_sasl: cluster.security.asks_for_sasl(),
             cluster: Mutex::new(cluster),
             clock,
             timers_changed: Notify::new(),
@@ -118,6 +120,11 @@ impl Shared {
             self.timers_changed.notify_one();
         }
         result
+    }
+
+    /// Whether connections have to say whose they are.
+    pub(crate) fn asks_for_sasl(&self) -> bool {
+        self.asks_for_sasl
     }
 
     /// The versions of an API that are offered.

@@ -43,6 +43,12 @@ pub(crate) const BROKER_KEYS: &[Definition] = &[
         "Whether asking for the metadata of a topic makes it.",
     ),
     row(
+        "connection.failed.authentication.delay.ms",
+        INT,
+        "100",
+        "How long a connection stays open after it could not authenticate.",
+    ),
+    row(
         "connections.max.reauth.ms",
         Kind::Long { min: i64::MIN },
         "0",

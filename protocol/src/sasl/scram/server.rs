@@ -85,6 +85,11 @@ pub struct ScramChallenge {
 }
 
 impl ScramChallenge {
+    /// Who the client says it is. Not to be believed before [`verify`](Self::verify).
+    pub fn username(&self) -> &str {
+        &self.first.username
+    }
+
     /// The server first message.
     pub fn message(&self) -> Bytes {
         Bytes::copy_from_slice(self.message.as_bytes())
