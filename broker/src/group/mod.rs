@@ -22,7 +22,6 @@ pub(crate) use classic::{
 pub(crate) use commit::{Commit, Committer, commit, commit_in_transaction, unstable_or_committed};
 pub(crate) use kinds::{Claim, Group};
 pub(crate) use offsets::{CommittedOffset, GroupOffsets, Offsets, TopicOffsets};
-pub(crate) use offsets::{CommittedOffset, Offsets};
 pub(crate) use removal::{check_offset_delete, delete_group, delete_offset, topic_deleted};
 
 /// All groups, by id.

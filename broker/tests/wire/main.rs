@@ -8,8 +8,8 @@
     reason = "a test that finds too little fails"
 )]
 
-mod data;
 mod classic_groups;
+mod data;
 mod group_admin;
 mod members;
 mod offsets;
