@@ -31,6 +31,7 @@ mod security;
 mod server;
 mod settings;
 mod store;
+mod share;
 mod topic;
 mod transaction;
 

@@ -13,6 +13,7 @@ mod alter_configs;
 mod alter_partition_reassignments;
 mod alter_replica_log_dirs;
 mod alter_user_scram_credentials;
+mod alter_share_group_offsets;
 mod api_versions;
 mod committed_topics;
 mod config_resource;
@@ -23,6 +24,7 @@ mod create_topics;
 mod delete_acls;
 mod delete_groups;
 mod delete_records;
+mod delete_share_group_offsets;
 mod delete_topics;
 mod describe_acls;
 mod describe_cluster;
@@ -32,6 +34,7 @@ mod describe_groups;
 mod describe_log_dirs;
 mod describe_producers;
 mod describe_quorum;
+mod describe_share_group_offsets;
 mod describe_topic_partitions;
 mod describe_transactions;
 mod describe_user_scram_credentials;
@@ -63,6 +66,10 @@ mod remove_raft_voter;
 mod renew_delegation_token;
 mod sasl_authenticate;
 mod sasl_handshake;
+mod share_acknowledge;
+mod share_fetch;
+mod share_group_describe;
+mod share_group_heartbeat;
 mod sync_group;
 mod txn_offset_commit;
 mod unregister_broker;
@@ -304,8 +311,33 @@ pub(crate) const APIS: &[Api] = &[
         DescribeTopicPartitionsRequest,
         describe_topic_partitions::describe_topic_partitions
     ),
+    at_once!(
+        ShareGroupHeartbeatRequest,
+        share_group_heartbeat::share_group_heartbeat
+    ),
+    at_once!(
+        ShareGroupDescribeRequest,
+        share_group_describe::share_group_describe
+    ),
+    maybe_later!(ShareFetchRequest, share_fetch::share_fetch),
+    at_once!(
+        ShareAcknowledgeRequest,
+        share_acknowledge::share_acknowledge
+    ),
     at_once!(AddRaftVoterRequest, add_raft_voter::add_raft_voter),
     at_once!(RemoveRaftVoterRequest, remove_raft_voter::remove_raft_voter),
+    at_once!(
+        DescribeShareGroupOffsetsRequest,
+        describe_share_group_offsets::describe_share_group_offsets
+    ),
+    at_once!(
+        AlterShareGroupOffsetsRequest,
+        alter_share_group_offsets::alter_share_group_offsets
+    ),
+    at_once!(
+        DeleteShareGroupOffsetsRequest,
+        delete_share_group_offsets::delete_share_group_offsets
+    ),
 ];
 
 /// The API of a key, if it is served.

@@ -50,6 +50,7 @@ use crate::release::Release;
 use crate::security::Security;
 use crate::settings::{Layers, Settings};
 use crate::store::Store;
+use crate::share::{ShareTimer, Shares};
 use crate::topic::Topics;
 use crate::transaction::{TransactionTimer, Transactions};
 
@@ -66,6 +67,8 @@ pub(crate) enum Timer {
     Replicated(Replicated),
     /// Logs are to be looked after.
     Upkeep(Upkeep),
+    /// Something of a share group's reading.
+    Share(ShareTimer),
 }
 
 /// The state of all brokers.
@@ -80,6 +83,7 @@ pub(crate) struct Cluster {
     pub(crate) topics: Topics,
     pub(crate) groups: Groups,
     pub(crate) transactions: Transactions,
+    pub(crate) shares: Shares,
     /// The finalised level of `transaction.version`.
     pub(crate) transaction_version: i16,
     pub(crate) fetch_sessions: BTreeMap<BrokerId, FetchSessions>,
@@ -114,6 +118,7 @@ impl Cluster {
             topics: Topics::default(),
             groups: Groups::default(),
             transactions: Transactions::default(),
+            shares: Shares::default(),
             transaction_version: if release >= Release::of(4, 0) { 2 } else { 0 },
             fetch_sessions: BTreeMap::new(),
             waiting: Waiting::default(),
@@ -147,6 +152,7 @@ impl Cluster {
                 Timer::Waited(id) => self.waited_long_enough(id),
                 Timer::Replicated(replicated) => self.replicated(&replicated),
                 Timer::Upkeep(what) => self.look_after(what),
+                Timer::Share(timer) => crate::share::handle_timer(self, timer),
             }
             self.settle();
         }

@@ -11,6 +11,7 @@ impl Cluster {
             return;
         };
         crate::group::topic_deleted(self, name);
+        self.forget_shared_topic(topic.id);
         for index in (0..).map(PartitionId).take(topic.partitions.len()) {
             self.touch(name, index);
         }

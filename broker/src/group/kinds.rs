@@ -3,6 +3,7 @@
 use thalweg_protocol::messages::DescribedGroup;
 use thalweg_protocol::{ErrorCode, StrBytes};
 
+use super::ShareGroup;
 use super::classic::{ClassicGroup, State};
 
 /// A group of one kind.
@@ -10,6 +11,8 @@ use super::classic::{ClassicGroup, State};
 pub(crate) enum Group {
     /// Members assign among themselves; also what keeps offsets of no members at all.
     Classic(ClassicGroup),
+    /// Members share partitions, record by record.
+    Share(ShareGroup),
 }
 
 /// Who commits offsets, or fetches them.
@@ -41,6 +44,7 @@ impl Group {
         let _ = version; // Only the newer kinds' errors depend on it.
         match self {
             Group::Classic(group) => group.check_offset_commit(claim, is_transactional),
+            Group::Share(_) => Err(ErrorCode::GROUP_ID_NOT_FOUND),
         }
     }
 
@@ -48,6 +52,7 @@ impl Group {
     pub(crate) fn check_offset_fetch(&self, _claim: Claim<'_>) -> Result<(), ErrorCode> {
         match self {
             Group::Classic(_) => Ok(()),
+            Group::Share(_) => Err(ErrorCode::GROUP_ID_NOT_FOUND),
         }
     }
 
@@ -55,6 +60,7 @@ impl Group {
     pub(crate) fn kind_name(&self) -> &'static str {
         match self {
             Group::Classic(_) => "classic",
+            Group::Share(_) => "share",
         }
     }
 
@@ -62,6 +68,7 @@ impl Group {
     pub(crate) fn state_name(&self) -> &'static str {
         match self {
             Group::Classic(group) => group.state().name(),
+            Group::Share(group) => group.state_name(),
         }
     }
 
@@ -69,6 +76,7 @@ impl Group {
     pub(crate) fn protocol_type(&self) -> StrBytes {
         match self {
             Group::Classic(group) => group.protocol_type().cloned().unwrap_or_default(),
+            Group::Share(_) => "share".into(),
         }
     }
 
@@ -76,6 +84,7 @@ impl Group {
     pub(crate) fn describe_classic(&self) -> Option<DescribedGroup> {
         match self {
             Group::Classic(group) => Some(group.describe()),
+            Group::Share(_) => None,
         }
     }
 
@@ -83,6 +92,7 @@ impl Group {
     pub(crate) fn is_empty(&self) -> bool {
         match self {
             Group::Classic(group) => group.state() == State::Empty,
+            Group::Share(group) => group.members.is_empty(),
         }
     }
 
@@ -90,6 +100,8 @@ impl Group {
     pub(super) fn check_delete(&self) -> Result<(), ErrorCode> {
         match self {
             Group::Classic(group) => group.check_delete(),
+            Group::Share(group) if group.members.is_empty() => Ok(()),
+            Group::Share(_) => Err(ErrorCode::NON_EMPTY_GROUP),
         }
     }
 
@@ -97,6 +109,7 @@ impl Group {
     pub(super) fn check_offset_delete(&self) -> Result<(), ErrorCode> {
         match self {
             Group::Classic(group) => group.check_offset_delete(),
+            Group::Share(_) => Err(ErrorCode::GROUP_ID_NOT_FOUND),
         }
     }
 
@@ -104,6 +117,7 @@ impl Group {
     pub(super) fn is_subscribed_to(&self, topic: &str) -> bool {
         match self {
             Group::Classic(group) => group.is_subscribed_to(topic),
+            Group::Share(group) => group.is_subscribed_to(topic),
         }
     }
 
@@ -111,6 +125,8 @@ impl Group {
     pub(super) fn offsets_expire_from(&self) -> Option<ExpiresFrom> {
         match self {
             Group::Classic(group) => group.offsets_expire_from(),
+            // It has none of this kind, and stays until it is deleted.
+            Group::Share(_) => None,
         }
     }
 }

@@ -8,6 +8,7 @@ mod commit;
 mod kinds;
 mod offsets;
 mod removal;
+mod share;
 
 use std::collections::BTreeMap;
 
@@ -23,6 +24,9 @@ pub(crate) use commit::{Commit, Committer, commit, commit_in_transaction, unstab
 pub(crate) use kinds::{Claim, Group};
 pub(crate) use offsets::{CommittedOffset, GroupOffsets, Offsets, TopicOffsets};
 pub(crate) use removal::{check_offset_delete, delete_group, delete_offset, topic_deleted};
+pub(crate) use share::{
+    ShareGroup, ShareGroupTimer, ShareMember, heartbeat as share_heartbeat, share_group,
+};
 
 /// All groups, by id.
 #[derive(Debug, Default)]
@@ -68,6 +72,8 @@ pub(crate) enum GroupTimer {
     Classic(StrBytes, ClassicTimer),
     /// Offsets and groups may have expired.
     Expiry,
+    /// Something of a share group.
+    Share(StrBytes, ShareGroupTimer),
 }
 
 /// Does what a group's timer was set for.
@@ -75,6 +81,7 @@ pub(crate) fn handle_timer(cluster: &mut Cluster, timer: GroupTimer) {
     match timer {
         GroupTimer::Classic(group_id, timer) => classic::handle_timer(cluster, &group_id, timer),
         GroupTimer::Expiry => removal::expire(cluster),
+        GroupTimer::Share(group_id, timer) => share::handle_timer(cluster, &group_id, timer),
     }
 }
 

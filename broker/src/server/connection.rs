@@ -41,6 +41,7 @@ where
         return;
     };
     let mut stopped = state.clone();
+    let of_all = Arc::clone(&shared);
     let connection = Connection {
         splitter: FrameSplitter::new(shared.limits.frame_bytes_max),
         sasl: shared.asks_for_sasl().then(SaslSession::new),
@@ -57,6 +58,7 @@ where
         _ = stopped.wait_for(|state| *state == RunState::Stopped) => {}
         () = connection.run() => {}
     }
+    of_all.enter(|cluster| cluster.share_connection_closed(admitted.id));
     drop::<Admitted>(admitted);
 }
 

@@ -14,5 +14,6 @@ mod group_admin;
 mod members;
 mod offsets;
 mod produce_fetch;
+mod share_groups;
 mod support;
 mod upkeep;

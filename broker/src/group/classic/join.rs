@@ -42,9 +42,17 @@ pub(crate) fn join(
         caller,
         request: &request,
     };
+    let mut reply = Some(reply);
     with_group(cluster, &group_id, |group, scope| {
-        group.join(scope, &attempt, reply);
+        if let Some(reply) = reply.take() {
+            group.join(scope, &attempt, reply);
+        }
     });
+    // The group is of another kind.
+    if let Some(reply) = reply {
+        let error_code = ErrorCode::INCONSISTENT_GROUP_PROTOCOL;
+        answer_join(reply, failed(request.member_id, error_code));
+    }
 }
 
 /// A JoinGroup that is refused, or cannot be granted yet.

@@ -150,7 +150,9 @@ fn with_group<T>(
     group_id: &str,
     act: impl FnOnce(&mut ClassicGroup, &mut Scope<'_>) -> T,
 ) -> Option<T> {
-    let Group::Classic(group) = cluster.groups.by_id.get_mut(group_id)?;
+    let Group::Classic(group) = cluster.groups.by_id.get_mut(group_id)? else {
+        return None;
+    };
     let mut scope = Scope {
         group_id: group.id.clone(),
         now: cluster.now,
