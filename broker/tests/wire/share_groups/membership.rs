@@ -1,0 +1,59 @@
+//! Joining, staying, leaving.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn members_join_stay_and_leave() {
+    let kafka = start(brokers().topic("more", 3));
+    let mut a = Member::join(&kafka, "a").await;
+    assert_eq!(a.epoch, 1);
+    let rejoined = {
+        a.epoch = 0;
+        a.heartbeat(Some("jobs")).await
+    };
+    assert_eq!(
+        (rejoined.member_epoch, rejoined.heartbeat_interval_ms),
+        (1, 5_000)
+    );
+    let assignment = rejoined.assignment.expect("told to whom joins");
+    assert_eq!(assignment.topic_partitions[0].partitions, [PartitionId(0)]);
+    // Nothing changed, nothing is told.
+    assert!(a.heartbeat(None).await.assignment.is_none());
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let both = a
+        .heartbeat(Some("more"))
+        .await
+        .assignment
+        .expect("it changed");
+    assert_eq!(both.topic_partitions[0].partitions.len(), 3);
+    let b = Member::join(&kafka, "b").await;
+    assert_eq!(b.epoch, 2, "the target is young: b waits for the next");
+
+    let describe = ShareGroupDescribeRequest {
+        group_ids: vec![GROUP.into(), "none".into()],
+        ..Default::default()
+    };
+    let described = a.raw.call(&describe, 1).await.groups;
+    assert_eq!(&*described[0].group_state, "Stable");
+    assert_eq!(&*described[0].assignor_name, "simple");
+    let names: Vec<_> = described[0].members.iter().map(|m| &*m.member_id).collect();
+    assert_eq!(names, ["a", "b"]);
+    assert_eq!(described[1].error_code, ErrorCode::GROUP_ID_NOT_FOUND);
+
+    a.epoch = 7;
+    assert_eq!(
+        a.heartbeat(None).await.error_code,
+        ErrorCode::FENCED_MEMBER_EPOCH
+    );
+    a.epoch = -1;
+    assert_eq!(a.heartbeat(None).await.member_epoch, -1);
+    a.epoch = 2;
+    assert_eq!(
+        a.heartbeat(None).await.error_code,
+        ErrorCode::UNKNOWN_MEMBER_ID
+    );
+    // b is silent for too long.
+    tokio::time::sleep(Duration::from_secs(46)).await;
+    let described = a.raw.call(&describe, 1).await.groups;
+    assert_eq!(&*described[0].group_state, "Empty");
+}
