@@ -30,8 +30,8 @@ mod release;
 mod security;
 mod server;
 mod settings;
-mod store;
 mod share;
+mod store;
 mod topic;
 mod transaction;
 

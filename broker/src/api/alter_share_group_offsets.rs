@@ -51,7 +51,7 @@ fn prepare(
     match cluster.groups.group(group_id) {
         None => {
             let group = Group::Share(ShareGroup::default());
-            cluster.groups.insert(group_id.clone(), group);
+            crate::group::insert(cluster, group_id.clone(), group);
             Ok(())
         }
         Some(Group::Share(group)) if group.members.is_empty() => Ok(()),

@@ -49,8 +49,8 @@ use crate::group::{GroupTimer, Groups};
 use crate::release::Release;
 use crate::security::Security;
 use crate::settings::{Layers, Settings};
-use crate::store::Store;
 use crate::share::{ShareTimer, Shares};
+use crate::store::Store;
 use crate::topic::Topics;
 use crate::transaction::{TransactionTimer, Transactions};
 

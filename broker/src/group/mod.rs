@@ -116,7 +116,8 @@ pub(crate) fn leader_elected(cluster: &mut Cluster, index: PartitionId) {
     for id in groups {
         match cluster.groups.group(&id) {
             Some(Group::Classic(_)) => classic::change_coordinator(cluster, &id, now.1),
-            None => {}
+            // The newer kinds are the same at every coordinator.
+            _ => {}
         }
     }
 }

@@ -35,7 +35,7 @@ pub(crate) fn heartbeat(
     let mut group = match cluster.groups.remove(&group_id) {
         Some(Group::Share(group)) => group,
         Some(other) => {
-            cluster.groups.insert(group_id.clone(), other);
+            crate::group::insert(cluster, group_id.clone(), other);
             return Err(not_found(format!("Group {group_id} is not a share group.")));
         }
         None if request.member_epoch == JOINING => {
@@ -49,7 +49,7 @@ pub(crate) fn heartbeat(
         _ => stay(cluster, caller, &mut group, &group_id, request),
     };
     if !is_new || answered.is_ok() {
-        cluster.groups.insert(group_id, Group::Share(group));
+        crate::group::insert(cluster, group_id, Group::Share(group));
     }
     answered
 }
