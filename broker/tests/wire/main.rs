@@ -16,4 +16,5 @@ mod offsets;
 mod produce_fetch;
 mod share_groups;
 mod support;
+mod transactional_offsets;
 mod upkeep;

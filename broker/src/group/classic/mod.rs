@@ -22,6 +22,8 @@ mod membership;
 mod rebalance;
 mod stored;
 mod sync;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

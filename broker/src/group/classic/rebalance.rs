@@ -8,6 +8,10 @@ use super::membership::sync_failed;
 use super::{ClassicGroup, ClassicTimer, Scope, State, with_group};
 use crate::cluster::Cluster;
 
+/// How long a group in which nobody joined waits at least before it looks again: members may give
+/// themselves no time at all.
+const LOOK_AGAIN_MS: i32 = 100;
+
 /// Does what a timer was set for. The group may have gone on, or be gone.
 pub(crate) fn handle_timer(cluster: &mut Cluster, group_id: &str, timer: ClassicTimer) {
     with_group(cluster, group_id, |group, scope| match timer {
@@ -115,7 +119,7 @@ impl ClassicGroup {
         }
         if !self.elect_joined_leader() && !self.members.is_empty() {
             // Static members only, and none has joined: until their sessions run out.
-            let timeout_ms = self.rebalance_timeout_ms();
+            let timeout_ms = self.rebalance_timeout_ms().max(LOOK_AGAIN_MS);
             return self.set_join_timer(scope, timeout_ms, ClassicTimer::Join);
         }
         self.begin_generation(scope);
