@@ -4,7 +4,7 @@ use thalweg_protocol::messages::{
     DescribeTransactionsRequest, DescribeTransactionsResponse, DescribedTransaction,
     TransactionTopic,
 };
-use thalweg_protocol::{ErrorCode, StrBytes};
+use thalweg_protocol::{ErrorCode, ProducerId, StrBytes};
 
 use crate::acl::Operation;
 use crate::cluster::{Caller, Cluster};
@@ -27,6 +27,7 @@ fn describe(cluster: &Cluster, caller: &Caller, id: StrBytes) -> DescribedTransa
     let failed = |error_code, transactional_id| DescribedTransaction {
         error_code,
         transactional_id,
+        producer_id: ProducerId(0),
         ..Default::default()
     };
     if id.is_empty() {

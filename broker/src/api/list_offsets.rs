@@ -19,6 +19,9 @@ const EARLIEST_LOCAL: i64 = -4;
 const LATEST_TIERED: i64 = -5;
 const EARLIEST_PENDING_UPLOAD: i64 = -6;
 
+/// The first version that has room for the leader epoch.
+const LEADER_EPOCH: i16 = 4;
+
 /// The version from which a special timestamp is understood; below it is a time like any other.
 fn known_from(timestamp: i64) -> i16 {
     match timestamp {
@@ -67,6 +70,10 @@ fn one(
         answer.error_code = denied;
         return answer;
     }
+    if asked.timestamp < EARLIEST_PENDING_UPLOAD || caller.version < known_from(asked.timestamp) {
+        answer.error_code = ErrorCode::UNSUPPORTED_VERSION;
+        return answer;
+    }
     let Some(partition) = cluster.topics.partition(topic, asked.partition_index) else {
         answer.error_code = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
         return answer;
@@ -75,14 +82,12 @@ fn one(
     if !answer.error_code.is_none() {
         return answer;
     }
-    if asked.timestamp < EARLIEST_PENDING_UPLOAD || caller.version < known_from(asked.timestamp) {
-        answer.error_code = ErrorCode::UNSUPPORTED_VERSION;
-        return answer;
-    }
     if let Some((offset, timestamp, leader_epoch)) = find(partition, asked.timestamp, committed) {
         answer.offset = Offset(offset);
         answer.timestamp = timestamp;
-        answer.leader_epoch = leader_epoch;
+        if caller.version >= LEADER_EPOCH {
+            answer.leader_epoch = leader_epoch;
+        }
     }
     answer
 }

@@ -53,9 +53,7 @@ fn one(
         return answer;
     }
     let log = &partition.log;
-    let end = log
-        .epochs()
-        .end_of(asked.leader_epoch, partition.leader_epoch, log.end());
+    let end = log.epochs().end_of(asked.leader_epoch, log.end());
     if let Some((leader_epoch, end_offset)) = end {
         answer.leader_epoch = leader_epoch;
         answer.end_offset = Offset(end_offset);

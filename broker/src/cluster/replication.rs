@@ -147,6 +147,7 @@ impl Cluster {
         if partition.leader.is_some() {
             let end = partition.log.end();
             partition.log.raise_high_watermark(end);
+            partition.log.lead(partition.leader_epoch);
         }
         self.touch(topic, index);
         if **topic == *CoordinatorKind::Group.topic() {

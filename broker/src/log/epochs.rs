@@ -7,7 +7,7 @@ pub(crate) struct Epochs {
 }
 
 impl Epochs {
-    /// Notes that a record of `epoch` lies at `offset`, which is after all others.
+    /// Notes that `epoch` begins at `offset`, which is after all records of others.
     pub(super) fn note(&mut self, epoch: i32, offset: i64) {
         if self.starts.last().is_none_or(|(last, _)| *last < epoch) {
             self.starts.push((epoch, offset));
@@ -37,15 +37,18 @@ impl Epochs {
         in_force.next().map(|(epoch, _)| *epoch)
     }
 
-    /// The newest epoch that wrote anything.
+    /// The newest epoch.
     pub(crate) fn latest(&self) -> Option<i32> {
         self.starts.last().map(|(epoch, _)| *epoch)
     }
 
-    /// The largest epoch up to `epoch` that wrote, and where it ended, as OffsetForLeaderEpoch
-    /// answers: the end of the log for the epoch in force, `None` for what is not known.
-    pub(crate) fn end_of(&self, epoch: i32, in_force: i32, log_end: i64) -> Option<(i32, i64)> {
-        if epoch == in_force {
+    /// The largest epoch up to `epoch`, and where it ended, as OffsetForLeaderEpoch answers: the end
+    /// of the log for the newest, `None` for what is not known.
+    pub(crate) fn end_of(&self, epoch: i32, log_end: i64) -> Option<(i32, i64)> {
+        if epoch < 0 {
+            return None;
+        }
+        if self.latest() == Some(epoch) {
             return Some((epoch, log_end));
         }
         let after = self.starts.iter().position(|(at, _)| *at > epoch)?;

@@ -111,6 +111,11 @@ impl Log {
         self.segments.iter()
     }
 
+    /// A leader begins with that epoch. It counts from here on, even if nothing is ever written.
+    pub(crate) fn lead(&mut self, leader_epoch: i32) {
+        self.epochs.note(leader_epoch, self.end);
+    }
+
     /// Appends a batch of format 2 that was found valid, and remembers what it says of producers and
     /// transactions. `batch` is the batch alone.
     pub(crate) fn append(&mut self, batch: &[u8], how: AppendAs) -> Appended {

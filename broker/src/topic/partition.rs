@@ -19,12 +19,14 @@ pub(crate) struct Partition {
 impl Partition {
     /// A new partition with everything in sync, led by its first replica.
     pub(crate) fn new(replicas: Vec<BrokerId>) -> Self {
-        Partition {
+        let mut partition = Partition {
             leader: replicas.first().copied(),
             in_sync: replicas.clone(),
             replicas,
             ..Partition::default()
-        }
+        };
+        partition.log.lead(partition.leader_epoch);
+        partition
     }
 
     /// Whether `node` leads, by the leader epoch a request believes in (-1 for any).

@@ -295,9 +295,12 @@ pub(crate) fn end(
 
 /// Aborts an open transaction because somebody else takes the id, or because it is open too long.
 fn abort_from_without(cluster: &mut Cluster, id: &StrBytes) {
+    let protocol = cluster.transaction_protocol();
     if let Some(transaction) = cluster.transactions.transaction_mut(id) {
-        transaction.fence();
-        let protocol = cluster.transaction_protocol();
+        // By the second protocol the end itself raises the epoch, and that is enough: once, not twice.
+        if protocol == Protocol::One {
+            transaction.fence();
+        }
         decide(cluster, id, false, protocol);
     }
 }

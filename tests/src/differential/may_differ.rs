@@ -118,6 +118,8 @@ pub const MAY_DIFFER: &[MayDiffer] = &[
     unordered("ListOffsets", "topics.partitions", &["partitionIndex"]),
     unordered("OffsetForLeaderEpoch", "topics", &["topic"]),
     unordered("OffsetForLeaderEpoch", "topics.partitions", &["partition"]),
+    unordered("Fetch", "responses", &["topic", "topicId"]),
+    unordered("Fetch", "responses.partitions", &["partitionIndex"]),
     unordered("Produce", "responses", &["name", "topicId"]),
     unordered("Produce", "responses.partitionResponses", &["index"]),
     unordered("DeleteRecords", "topics", &["name"]),

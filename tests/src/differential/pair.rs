@@ -230,10 +230,11 @@ impl Pair {
     }
 
     /// Asks both, each for itself and without comparing, until `done` holds for the answers of both.
-    /// For what takes either broker a while that means nothing.
+    /// For what takes either broker a while that means nothing. If it never holds for the right one,
+    /// that is a difference.
     ///
     /// # Panics
-    /// It never does.
+    /// It never holds for the measure.
     pub async fn until(
         &mut self,
         api: &'static str,
@@ -242,26 +243,20 @@ impl Pair {
         done: impl Fn(&Value) -> bool,
     ) {
         let call = self.request(api, version, body);
-        let sides = match self.lacks(api) {
-            true => vec![&mut self.left],
-            false => vec![&mut self.left, &mut self.right],
-        };
-        for side in sides {
-            let mut answer = Value::Null;
-            let mut settled = false;
-            for _ in 0..500 {
-                answer = side.call(&call).await;
-                settled = done(&answer);
-                if settled {
-                    break;
-                }
-                sleep(Duration::from_millis(10)).await;
-            }
-            let (area, name) = (self.area, side.name());
-            assert!(
-                settled,
+        if let Some(answer) = until_done(&mut self.left, &call, &done).await {
+            let (area, name) = (self.area, self.left.name());
+            panic!(
                 "{area}: {name} goes on answering {answer} to {api} {}",
                 call.body
+            );
+        }
+        if self.lacks(api) {
+            return;
+        }
+        if let Some(answer) = until_done(&mut self.right, &call, &done).await {
+            self.differs(
+                call,
+                vec![("(for seconds)".to_owned(), Value::Null, answer)],
             );
         }
     }
@@ -332,18 +327,35 @@ impl Pair {
             call.api, call.version, call.body
         ));
         if !found.is_empty() {
-            let from = self.history.len().saturating_sub(HISTORY);
-            self.tally.differences.push(Difference {
-                area: self.area,
-                call,
-                found,
-                names: [self.left.name(), self.right.name()],
-                before: self.history.split_off(from),
-            });
+            self.differs(call, found);
         }
         self.history.push(asked);
         left
     }
+
+    fn differs(&mut self, call: Call, found: Vec<(String, Value, Value)>) {
+        let from = self.history.len().saturating_sub(HISTORY);
+        self.tally.differences.push(Difference {
+            area: self.area,
+            call,
+            found,
+            names: [self.left.name(), self.right.name()],
+            before: self.history.split_off(from),
+        });
+    }
+}
+
+/// The last answer if it never gets as far.
+async fn until_done(side: &mut Side, call: &Call, done: &impl Fn(&Value) -> bool) -> Option<Value> {
+    let mut answer = Value::Null;
+    for _ in 0..300 {
+        answer = side.call(call).await;
+        if done(&answer) {
+            return None;
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
+    Some(answer)
 }
 
 /// Records make requests long, and what matters is at both ends.

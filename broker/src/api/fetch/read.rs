@@ -80,8 +80,15 @@ impl ReadAs {
         if !error_code.is_none() {
             return Err((error_code, Some(partition)));
         }
-        let offset = fetched.asked.fetch_offset.0;
-        if !(partition.log.start()..=partition.log.end()).contains(&offset) {
+        let (offset, last_epoch) = (
+            fetched.asked.fetch_offset.0,
+            fetched.asked.last_fetched_epoch,
+        );
+        let log = &partition.log;
+        let unknown_epoch = last_epoch >= 0 && log.epochs().end_of(last_epoch, log.end()).is_none();
+        // A log that has parted from this one may well be longer.
+        let too_far = offset > log.end() && diverged(partition, fetched).is_none();
+        if offset < log.start() || unknown_epoch || too_far {
             return Err((ErrorCode::OFFSET_OUT_OF_RANGE, Some(partition)));
         }
         Ok(partition)
@@ -192,9 +199,7 @@ fn diverged(partition: &Partition, fetched: &Fetched) -> Option<FetchEpochEndOff
         return None;
     }
     let log = &partition.log;
-    let (epoch, end) = log
-        .epochs()
-        .end_of(last, partition.leader_epoch, log.end())?;
+    let (epoch, end) = log.epochs().end_of(last, log.end())?;
     if epoch >= last && end >= fetched.asked.fetch_offset.0 {
         return None;
     }

@@ -38,6 +38,10 @@ pub(in crate::api) struct Fault {
     pub(in crate::api) error_code: ErrorCode,
     pub(in crate::api) message: String,
     pub(in crate::api) records: Vec<(i32, String)>,
+    /// Whether the log itself refused it. Then the answer tells where that begins.
+    pub(in crate::api) by_log: bool,
+    /// Whether the answer has the words. Kafka gives them for few faults; the code says the rest.
+    pub(in crate::api) told: bool,
 }
 
 impl Fault {
@@ -46,7 +50,28 @@ impl Fault {
             error_code,
             message: message.into(),
             records: Vec::new(),
+            by_log: false,
+            told: false,
         }
+    }
+
+    /// The log itself refused it.
+    pub(in crate::api) fn by_log(mut self) -> Self {
+        self.by_log = true;
+        self
+    }
+
+    /// The answer has the words.
+    pub(in crate::api) fn told(mut self) -> Self {
+        self.told = true;
+        self
+    }
+
+    /// It is about a record of the batch.
+    pub(in crate::api) fn about(mut self, row: usize, words: impl Into<String>) -> Self {
+        let row = i32::try_from(row).unwrap_or(i32::MAX);
+        self.records.push((row, words.into()));
+        self.by_log().told()
     }
 }
 
@@ -154,7 +179,7 @@ fn check_header(batch: &RecordBatch<'_>) -> Result<(), Fault> {
     } else {
         return Ok(());
     };
-    Err(Fault::new(ErrorCode::INVALID_RECORD, fault))
+    Err(Fault::new(ErrorCode::INVALID_RECORD, fault).by_log())
 }
 
 fn facts_of(batch: &RecordBatch<'_>, rows: &Rows<'_>) -> Result<Facts, Fault> {

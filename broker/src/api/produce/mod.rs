@@ -186,7 +186,11 @@ fn partition_response(
                 error_code: fault.error_code,
                 base_offset: Offset(-1),
                 record_errors: fault.records.into_iter().map(record_error).collect(),
-                error_message: Some(fault.message.into()),
+                error_message: fault.told.then(|| fault.message.into()),
+                log_start_offset: Offset(match partition {
+                    Some(partition) if fault.by_log => partition.log.start(),
+                    _ => -1,
+                }),
                 current_leader: leader.map(leader_of).unwrap_or_default(),
                 ..Default::default()
             }
@@ -219,10 +223,6 @@ fn append(
     (topic, index): (&StrBytes, PartitionId),
     batch: Result<Inspection, Fault>,
 ) -> Result<Appended, Fault> {
-    if ![ALL, NONE, LEADER].contains(&acks) {
-        let message = "Produce request specified an invalid value for required acks.";
-        return Err(Fault::new(ErrorCode::INVALID_REQUIRED_ACKS, message));
-    }
     let Some(found) = cluster.topics.topic(topic) else {
         return Err(Fault::new(
             ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
@@ -235,6 +235,13 @@ fn append(
             "This server does not host this topic-partition.",
         ));
     };
+    if let Ok(inspection) = &batch {
+        check_compression(inspection, caller.version)?;
+    }
+    if ![ALL, NONE, LEADER].contains(&acks) {
+        let message = "Produce request specified an invalid value for required acks.";
+        return Err(Fault::new(ErrorCode::INVALID_REQUIRED_ACKS, message));
+    }
     match partition.check_leader(caller.node, -1) {
         ErrorCode::NONE => {}
         code => {
@@ -249,15 +256,10 @@ fn append(
         let message = format!(
             "The size of the current ISR : {have} is insufficient to satisfy the min.isr requirement of {need} for partition {topic}-{index}"
         );
-        return Err(Fault::new(ErrorCode::NOT_ENOUGH_REPLICAS, message));
+        return Err(Fault::new(ErrorCode::NOT_ENOUGH_REPLICAS, message).by_log());
     }
     let inspection = batch?;
-    check_topic(
-        &found.config,
-        &inspection,
-        cluster.now.wall_ms,
-        caller.version,
-    )?;
+    check_topic(&found.config, &inspection, cluster.now.wall_ms)?;
     let how = AppendAs {
         leader_epoch: partition.leader_epoch,
         now_ms: cluster.now.wall_ms,
@@ -273,7 +275,12 @@ fn append(
         let place = (topic, index);
         crate::transaction::check_produce(cluster, caller, transactional_id.as_ref(), &view, place)
             .map_err(|code| {
-                Fault::new(code, "The producer's transaction does not take this batch.")
+                let fault =
+                    Fault::new(code, "The producer's transaction does not take this batch.");
+                match code {
+                    ErrorCode::INVALID_TXN_STATE | ErrorCode::NOT_ENOUGH_REPLICAS => fault.told(),
+                    _ => fault,
+                }
             })?;
     }
     if let Some(known) = check_producer(cluster, (topic, index), &view)? {
@@ -298,19 +305,19 @@ fn append(
     Ok(appended)
 }
 
-/// Whether the topic takes the batch.
-fn check_topic(
-    config: &TopicConfig,
-    inspection: &Inspection,
-    now_ms: i64,
-    version: i16,
-) -> Result<(), Fault> {
-    let facts = &inspection.facts;
-    if facts.compression == Compression::Zstd && version < 7 {
+/// Whether a producer of that version may compress as it does.
+fn check_compression(inspection: &Inspection, version: i16) -> Result<(), Fault> {
+    if inspection.facts.compression == Compression::Zstd && version < 7 {
         let message =
             "Produce requests with version 6 or below are not allowed to use ZStandard compression";
         return Err(Fault::new(ErrorCode::UNSUPPORTED_COMPRESSION_TYPE, message));
     }
+    Ok(())
+}
+
+/// Whether the topic takes the batch.
+fn check_topic(config: &TopicConfig, inspection: &Inspection, now_ms: i64) -> Result<(), Fault> {
+    let facts = &inspection.facts;
     let (bytes, most) = (inspection.bytes.len(), config.message_bytes_max());
     if bytes > most {
         let message = format!(
@@ -327,13 +334,8 @@ fn check_topic(
     }
     if let Some(row) = facts.keyless.filter(|_| config.compacts()) {
         let message = "One or more records have been rejected due to validation failure: Compacted topic cannot accept message without key";
-        let mut fault = Fault::new(ErrorCode::INVALID_RECORD, message);
-        let row = i32::try_from(row).unwrap_or(i32::MAX);
-        fault.records.push((
-            row,
-            "Compacted topic cannot accept message without key".to_owned(),
-        ));
-        return Err(fault);
+        let words = "Compacted topic cannot accept message without key";
+        return Err(Fault::new(ErrorCode::INVALID_RECORD, message).about(row, words));
     }
     if config.log_append_time() {
         return Ok(());
@@ -356,11 +358,7 @@ fn check_topic(
     );
     let message =
         format!("One or more records have been rejected due to invalid timestamp: {words}");
-    let mut fault = Fault::new(ErrorCode::INVALID_TIMESTAMP, message);
-    fault
-        .records
-        .push((i32::try_from(row).unwrap_or(i32::MAX), words));
-    Err(fault)
+    Err(Fault::new(ErrorCode::INVALID_TIMESTAMP, message).about(row, words))
 }
 
 /// Whether a batch of an idempotent producer follows its last one; where it repeats one, where that
@@ -390,14 +388,14 @@ fn check_producer(
                 "Epoch of producer {id} at offset {} in {topic}-{index} is {epoch}, which is smaller than the last seen epoch {known}",
                 partition.log.end()
             );
-            Err(Fault::new(ErrorCode::INVALID_PRODUCER_EPOCH, message))
+            Err(Fault::new(ErrorCode::INVALID_PRODUCER_EPOCH, message).by_log())
         }
         Err(SequenceError::OutOfOrder { last_sequence }) => {
             let message = format!(
                 "Out of order sequence number for producer {id} at offset {} in partition {topic}-{index}: {base} (incoming seq. number), {last_sequence} (current end sequence number)",
                 partition.log.end()
             );
-            Err(Fault::new(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER, message))
+            Err(Fault::new(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER, message).by_log())
         }
     }
 }

@@ -49,7 +49,6 @@ pub(super) async fn run(pair: Pair, rng: Rng, requests: u32) -> Pair {
         ("small", 1, &[("max.message.bytes", "300")]),
         ("append", 1, &[("message.timestamp.type", "LogAppendTime")]),
         ("compact", 1, &[("cleanup.policy", "compact")]),
-        ("lz4", 1, &[("compression.type", "lz4")]),
     ];
     for (what, partitions, configs) in shapes {
         let name = logs.pair.name(what);
