@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use thalweg_protocol::messages::CreatableTopic;
 use thalweg_protocol::sasl::SaslError;
 use thalweg_protocol::{BrokerId, StrBytes};
-use tokio::runtime::{Handle, Runtime};
+use tokio::runtime::Handle;
 
 use crate::api::create_topic;
 use crate::cluster::{Clock, Cluster, Memory, Node, ReplicationDelay};
@@ -216,14 +216,12 @@ impl Builder {
             self.serve(runtime.handle().clone())
         };
         match served {
-        match self.start_on(&runtime) {
             Ok((shared, addresses)) => {
                 let thread = OwnThread::start(runtime).map_err(StartError::Thread)?;
                 Ok(EmbeddedBroker::new(shared, addresses, Some(thread)))
             }
             Err(error) => {
                 // This may be called within another runtime, where none may be waited for.
-                // Dropping it waits for its threads, which panics within another runtime.
                 runtime.shutdown_background();
                 Err(error)
             }
@@ -232,8 +230,6 @@ impl Builder {
 
     /// Listens, and spawns everything on `runtime`, within which this is called.
     fn serve(&self, runtime: Handle) -> Result<(Arc<Shared>, Vec<SocketAddr>), StartError> {
-    fn start_on(&self, runtime: &Runtime) -> Result<(Arc<Shared>, Vec<SocketAddr>), StartError> {
-        let _within = runtime.enter();
         let listeners = self.bind()?;
         let addresses = listeners.iter().map(TcpListener::local_addr);
         let addresses: Vec<SocketAddr> = addresses
