@@ -1,11 +1,11 @@
-//! `nexmark demo`: the whole of it in one command, on whatever Kafka can be had.
+//! `nexmark demo`: the whole of it in one command, on a small Kafka within this process or on any.
 
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::hash::{BuildHasher, RandomState};
 
 use clap::Args;
-use thalweg_testcontainers::Kafka;
+use thalweg_broker::EmbeddedBroker;
 
 use crate::check::{CheckArguments, check};
 use crate::generate::{Codec, GenerateArguments, generate};
@@ -15,7 +15,7 @@ use crate::run::{JobName, Promise, RunArguments, run};
 /// How much to do, and on which Kafka.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DemoArguments {
-    /// Addresses of brokers of a Kafka to use; default: one is started and ended again.
+    /// Addresses of brokers of a Kafka to use; default: a small one within this process.
     #[arg(long, value_name = "ADDRESSES")]
     bootstrap_servers: Option<String>,
     /// How many bids.
@@ -34,14 +34,13 @@ const TOP: usize = 10;
 
 /// Generates bids, aggregates them exactly once, and checks every window.
 pub(crate) async fn demo(arguments: &DemoArguments) -> Result<(), Box<dyn Error>> {
-    // Held to the end: a Kafka that was started ends when it is dropped.
+    // Held to the end: it stops when it is dropped.
     let (_kafka, servers) = match &arguments.bootstrap_servers {
         Some(servers) => (None, servers.clone()),
         None => {
-            eprintln!("looking for a Kafka (the first time its jars are fetched: a minute)");
-            let kafka = Kafka::pick().await?;
-            eprintln!("using {kafka}");
-            let servers = kafka.bootstrap_servers().to_owned();
+            let kafka = EmbeddedBroker::builder().start()?;
+            let servers = kafka.bootstrap_servers();
+            eprintln!("an embedded broker listens at {servers}");
             (Some(kafka), servers)
         }
     };

@@ -1,7 +1,7 @@
 //! The bids benchmark of Nexmark: writes its input, runs its jobs, checks their output.
 //!
-//! `cargo run --release -p thalweg --example nexmark -- demo` does all of it, on a Kafka that it
-//! starts if it is not given one.
+//! `cargo run --release -p thalweg --example nexmark -- demo` does all of it, on a small Kafka within
+//! the same process if it is not given one.
 
 mod bids;
 mod check;
@@ -29,7 +29,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Does it all: finds or starts a Kafka, writes bids, runs the tumbling job, checks it.
+    /// Does it all: starts a small Kafka, writes bids, runs the tumbling job, checks it.
     Demo(demo::DemoArguments),
     /// Writes bids into a topic.
     Generate(generate::GenerateArguments),
