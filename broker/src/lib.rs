@@ -26,6 +26,7 @@ mod embedded;
 mod fault;
 mod group;
 mod log;
+mod quota;
 mod release;
 mod security;
 mod server;

@@ -1,6 +1,7 @@
 //! CreatePartitions: more partitions for topics.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use thalweg_protocol::messages::{
     CreatePartitionsRequest, CreatePartitionsResponse, CreatePartitionsTopic,
@@ -9,9 +10,10 @@ use thalweg_protocol::messages::{
 use thalweg_protocol::{BrokerId, ErrorCode};
 
 use super::create_topics::{PARTITIONS_MAX, cannot_replicate, check_replicas, spread};
-use super::fault::{Fault, invalid, told};
+use super::fault::{Fault, fault, invalid, told};
 use crate::acl::{Operation, ResourceType};
-use crate::cluster::{Caller, Cluster};
+use crate::cluster::{Caller, Cluster, Reply};
+use crate::quota::throttle_ms;
 use crate::topic::Partition;
 
 /// Gives each topic its partitions, or tells why not.
@@ -19,7 +21,9 @@ pub(super) fn create_partitions(
     cluster: &mut Cluster,
     caller: &Caller,
     request: CreatePartitionsRequest,
-) -> CreatePartitionsResponse {
+    reply: Reply<CreatePartitionsRequest>,
+) {
+    let mut quiet = Duration::ZERO;
     let mut seen = BTreeSet::new();
     let names = request.topics.iter().map(|topic| topic.name.clone());
     let twice: BTreeSet<_> = names.filter(|name| !seen.insert(name.clone())).collect();
@@ -34,7 +38,7 @@ pub(super) fn create_partitions(
         } else if !cluster.authorize(caller, Operation::Alter, topic_type, name) {
             Err((ErrorCode::TOPIC_AUTHORIZATION_FAILED, String::new()))
         } else {
-            add(cluster, &topic, request.validate_only)
+            add(cluster, caller, &topic, request.validate_only, &mut quiet)
         };
         let (error_code, error_message) = told(outcome);
         results.push(CreatePartitionsTopicResult {
@@ -44,16 +48,20 @@ pub(super) fn create_partitions(
             ..Default::default()
         });
     }
-    CreatePartitionsResponse {
+    let response = CreatePartitionsResponse {
+        throttle_time_ms: throttle_ms(quiet),
         results,
         ..Default::default()
-    }
+    };
+    reply.send_throttled(&response, quiet);
 }
 
 fn add(
     cluster: &mut Cluster,
+    caller: &Caller,
     asked: &CreatePartitionsTopic,
     validate_only: bool,
+    quiet: &mut Duration,
 ) -> Result<(), Fault> {
     let Some(topic) = cluster.topics.topic(&asked.name) else {
         return Err((ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, String::new()));
@@ -101,6 +109,8 @@ fn add(
             rows.iter().map(|row| row.broker_ids.clone()).collect()
         }
     };
+    let counted = cluster.count_mutations(caller, more, caller.version < 3, quiet);
+    counted.map_err(fault)?;
     if !validate_only {
         if let Some(topic) = cluster.topics.topic_mut(&asked.name) {
             topic

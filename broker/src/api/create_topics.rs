@@ -1,6 +1,7 @@
 //! CreateTopics: new topics, their replicas spread over the brokers.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use thalweg_protocol::messages::{
     CreatableTopic, CreatableTopicConfigs, CreatableTopicResult, CreateTopicsRequest,
@@ -8,9 +9,10 @@ use thalweg_protocol::messages::{
 };
 use thalweg_protocol::{BrokerId, ErrorCode, StrBytes};
 
-use super::fault::Fault;
+use super::fault::{Fault, fault};
 use crate::acl::{Operation, ResourceType};
-use crate::cluster::{Caller, Cluster};
+use crate::cluster::{Caller, Cluster, Reply};
+use crate::quota::throttle_ms;
 use crate::release::Release;
 use crate::settings::{ConfigSource, Definition, SettingError, Value};
 use crate::topic::{Partition, Topic, TopicConfig, broker_key_of_topic_key, name_fault};
@@ -23,7 +25,9 @@ pub(super) fn create_topics(
     cluster: &mut Cluster,
     caller: &Caller,
     request: CreateTopicsRequest,
-) -> CreateTopicsResponse {
+    reply: Reply<CreateTopicsRequest>,
+) {
+    let mut quiet = Duration::ZERO;
     let mut seen = BTreeSet::new();
     let names = request.topics.iter().map(|topic| topic.name.clone());
     let twice: BTreeSet<StrBytes> = names.filter(|name| !seen.insert(name.clone())).collect();
@@ -37,13 +41,15 @@ pub(super) fn create_topics(
             continue;
         }
         let name = topic.name.clone();
-        let created = create_allowed(cluster, caller, topic, request.validate_only);
+        let created = create_allowed(cluster, caller, topic, request.validate_only, &mut quiet);
         topics.push(created.unwrap_or_else(|fault| failed(name, fault)));
     }
-    CreateTopicsResponse {
+    let response = CreateTopicsResponse {
+        throttle_time_ms: throttle_ms(quiet),
         topics,
         ..Default::default()
-    }
+    };
+    reply.send_throttled(&response, quiet);
 }
 
 fn failed(name: StrBytes, (error_code, message): Fault) -> CreatableTopicResult {
@@ -62,6 +68,7 @@ fn create_allowed(
     caller: &Caller,
     topic: CreatableTopic,
     validate_only: bool,
+    quiet: &mut Duration,
 ) -> Result<CreatableTopicResult, Fault> {
     const METADATA: &str = "__cluster_metadata";
     let (kind, name) = (ResourceType::Topic, topic.name.clone());
@@ -75,6 +82,11 @@ fn create_allowed(
         let message = "Authorization failed.".to_owned();
         return Err((ErrorCode::TOPIC_AUTHORIZATION_FAILED, message));
     }
+    // A topic that cannot be made costs nothing.
+    let partitions = create_topic(cluster, topic.clone(), true)?.num_partitions;
+    let partitions = usize::try_from(partitions).unwrap_or_default();
+    let counted = cluster.count_mutations(caller, partitions, caller.version < 6, quiet);
+    counted.map_err(fault)?;
     let mut created = create_topic(cluster, topic, validate_only)?;
     if !cluster.authorize(caller, Operation::DescribeConfigs, kind, &name) {
         // What the topic is like is told by those who may see it alone.

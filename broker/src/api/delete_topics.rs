@@ -1,6 +1,7 @@
 //! DeleteTopics: ends topics, by name or by id.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use thalweg_protocol::messages::{
     DeletableTopicResult, DeleteTopicState, DeleteTopicsRequest, DeleteTopicsResponse,
@@ -9,14 +10,17 @@ use thalweg_protocol::{ErrorCode, StrBytes, Uuid};
 
 use super::fault::{Fault, fault, invalid};
 use crate::acl::{Operation, ResourceType};
-use crate::cluster::{Caller, Cluster};
+use crate::cluster::{Caller, Cluster, Reply};
+use crate::quota::throttle_ms;
 
 /// Deletes the topics, each on its own.
 pub(super) fn delete_topics(
     cluster: &mut Cluster,
     caller: &Caller,
     request: DeleteTopicsRequest,
-) -> DeleteTopicsResponse {
+    reply: Reply<DeleteTopicsRequest>,
+) {
+    let mut quiet = Duration::ZERO;
     let by_name = |name: StrBytes| DeleteTopicState {
         name: Some(name),
         ..Default::default()
@@ -24,7 +28,7 @@ pub(super) fn delete_topics(
     let named = request.topic_names.into_iter().map(by_name);
     let asked: Vec<DeleteTopicState> = request.topics.into_iter().chain(named).collect();
     let responses = if cluster.settings.flag("delete.topic.enable") {
-        Deletion::new(cluster, caller).run(asked)
+        Deletion::new(cluster, caller, &mut quiet).run(asked)
     } else {
         let code = match caller.version {
             ..=2 => ErrorCode::INVALID_REQUEST,
@@ -36,10 +40,12 @@ pub(super) fn delete_topics(
         };
         asked.into_iter().map(refused).collect()
     };
-    DeleteTopicsResponse {
+    let response = DeleteTopicsResponse {
+        throttle_time_ms: throttle_ms(quiet),
         responses,
         ..Default::default()
-    }
+    };
+    reply.send_throttled(&response, quiet);
 }
 
 fn told(
@@ -61,16 +67,18 @@ fn told(
 struct Deletion<'a> {
     cluster: &'a mut Cluster,
     caller: &'a Caller,
+    quiet: &'a mut Duration,
     results: Vec<DeletableTopicResult>,
     /// What is to be deleted. `None`: it was named in two ways.
     found: BTreeMap<Uuid, Option<StrBytes>>,
 }
 
 impl<'a> Deletion<'a> {
-    fn new(cluster: &'a mut Cluster, caller: &'a Caller) -> Self {
+    fn new(cluster: &'a mut Cluster, caller: &'a Caller, quiet: &'a mut Duration) -> Self {
         Deletion {
             cluster,
             caller,
+            quiet,
             results: Vec::new(),
             found: BTreeMap::new(),
         }
@@ -111,10 +119,22 @@ impl<'a> Deletion<'a> {
         }
         for (id, name) in std::mem::take(&mut self.found) {
             let Some(name) = name else { continue };
-            self.cluster.delete_topic(&name);
-            self.tell(Some(name), id, Ok(()));
+            let deleted = self.delete(&name);
+            self.tell(Some(name), id, deleted);
         }
         self.results
+    }
+
+    fn delete(&mut self, name: &StrBytes) -> Result<(), Fault> {
+        let topic = self.cluster.topics.topic(name);
+        let partitions = topic.map_or(0, |topic| topic.partitions.len());
+        let is_old = self.caller.version < 5;
+        let counted = self
+            .cluster
+            .count_mutations(self.caller, partitions, is_old, self.quiet);
+        counted.map_err(fault)?;
+        self.cluster.delete_topic(name);
+        Ok(())
     }
 
     fn tell(&mut self, name: Option<StrBytes>, id: Uuid, outcome: Result<(), Fault>) {

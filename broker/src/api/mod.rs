@@ -9,6 +9,7 @@
 mod add_offsets_to_txn;
 mod add_partitions_to_txn;
 mod add_raft_voter;
+mod alter_client_quotas;
 mod alter_configs;
 mod alter_partition_reassignments;
 mod alter_replica_log_dirs;
@@ -27,6 +28,7 @@ mod delete_records;
 mod delete_share_group_offsets;
 mod delete_topics;
 mod describe_acls;
+mod describe_client_quotas;
 mod describe_cluster;
 mod describe_configs;
 mod describe_delegation_token;
@@ -204,8 +206,8 @@ pub(crate) const APIS: &[Api] = &[
     at_once!(ListGroupsRequest, list_groups::list_groups),
     at_once!(SaslHandshakeRequest, sasl_handshake::sasl_handshake),
     maybe_later!(ApiVersionsRequest, api_versions::api_versions),
-    at_once!(CreateTopicsRequest, create_topics::create_topics),
-    at_once!(DeleteTopicsRequest, delete_topics::delete_topics),
+    maybe_later!(CreateTopicsRequest, create_topics::create_topics),
+    maybe_later!(DeleteTopicsRequest, delete_topics::delete_topics),
     at_once!(DeleteRecordsRequest, delete_records::delete_records),
     at_once!(InitProducerIdRequest, init_producer_id::init_producer_id),
     at_once!(
@@ -237,7 +239,7 @@ pub(crate) const APIS: &[Api] = &[
         SaslAuthenticateRequest,
         sasl_authenticate::sasl_authenticate
     ),
-    at_once!(
+    maybe_later!(
         CreatePartitionsRequest,
         create_partitions::create_partitions
     ),
@@ -272,6 +274,14 @@ pub(crate) const APIS: &[Api] = &[
         list_partition_reassignments::list_partition_reassignments
     ),
     at_once!(OffsetDeleteRequest, offset_delete::offset_delete),
+    at_once!(
+        DescribeClientQuotasRequest,
+        describe_client_quotas::describe_client_quotas
+    ),
+    at_once!(
+        AlterClientQuotasRequest,
+        alter_client_quotas::alter_client_quotas
+    ),
     at_once!(
         DescribeUserScramCredentialsRequest,
         describe_user_scram_credentials::describe_user_scram_credentials

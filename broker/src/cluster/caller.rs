@@ -36,6 +36,8 @@ pub(crate) struct Caller {
     pub(crate) node: BrokerId,
     /// Names the connection among all of the cluster's.
     pub(crate) connection: u64,
+    /// The size of the request, without its length.
+    pub(crate) request_bytes: usize,
     /// The request's version.
     pub(crate) version: i16,
     pub(crate) client_id: Option<StrBytes>,

@@ -46,6 +46,7 @@ use tokio::time::Instant;
 use crate::acl::Acls;
 use crate::api::FetchSessions;
 use crate::group::{GroupTimer, Groups};
+use crate::quota::Quotas;
 use crate::release::Release;
 use crate::security::Security;
 use crate::settings::{Layers, Settings};
@@ -93,6 +94,7 @@ pub(crate) struct Cluster {
     pub(crate) marker_delay: ReplicationDelay,
     pub(crate) acls: Acls,
     pub(crate) security: Security,
+    pub(crate) quotas: Quotas,
     /// What all logs may take.
     pub(crate) memory: Memory,
     /// Where everything is kept that has to outlive the process, if anywhere.
@@ -126,6 +128,7 @@ impl Cluster {
             marker_delay: ReplicationDelay::default(),
             acls: Acls::default(),
             security: Security::default(),
+            quotas: Quotas::default(),
             memory: Memory::UNLIMITED,
             store: None,
             storage_failed: false,

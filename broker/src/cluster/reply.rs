@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use thalweg_protocol::{EncodedFrame, Request, encode_response};
 use tokio::sync::oneshot;
@@ -11,6 +12,8 @@ use tokio::sync::oneshot;
 pub(crate) enum Outcome {
     /// Sends this frame.
     Frame(EncodedFrame),
+    /// Sends this frame, and reads nothing for a time (KIP-219).
+    Throttled(EncodedFrame, Duration),
     /// Sends nothing and reads on: a produce request that wants no acknowledgement.
     Nothing,
     /// Closes the connection.
@@ -46,6 +49,22 @@ impl<R: Request> Reply<R> {
     pub(crate) fn send(self, response: &R::Response) {
         let version = self.version;
         self.send_in(version, response);
+    }
+
+    /// Answers, and lets the client be quiet for a time. The answer has to say so.
+    pub(crate) fn send_throttled(self, response: &R::Response, quiet: Duration) {
+        let version = self.version;
+        if quiet.is_zero() {
+            return self.send_in(version, response);
+        }
+        let outcome = match encode_response::<R>(response, version, self.correlation_id) {
+            Ok(frame) => Outcome::Throttled(frame, quiet),
+            Err(error) => {
+                tracing::error!(api = R::API_KEY.name(), version, %error, "answer has no encoding");
+                Outcome::Close
+            }
+        };
+        let _ = self.sender.send(outcome);
     }
 
     /// Answers in another version than the request's: ApiVersions alone does.

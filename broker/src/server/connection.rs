@@ -117,7 +117,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let outcome = match self.authenticate(key, &header, &body, frame.len()).await {
             Some(outcome) => outcome,
             None => {
-                let outcome = self.begin(key, header, body)?;
+                let outcome = self.begin(key, header, body, frame.len())?;
                 outcome.await.unwrap_or(Outcome::Close)
             }
         };
@@ -126,8 +126,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if self.shared.is_stopped() {
             return Ok(false);
         }
-        let answer = match outcome {
-            Outcome::Frame(answer) => answer,
+        let (answer, quiet) = match outcome {
+            Outcome::Frame(answer) => (answer, Duration::ZERO),
+            Outcome::Throttled(answer, quiet) => (answer, quiet),
             Outcome::Nothing => return Ok(fault != Fault::CloseAfter),
             Outcome::Close => return Ok(false),
         };
@@ -143,7 +144,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 false
             }
             Fault::Corrupt(at) => self.write(damaged(&answer.to_bytes(), at)).await,
-            _ => self.write(answer).await,
+            _ => {
+                let written = self.write(answer).await;
+                if !quiet.is_zero() {
+                    tokio::time::sleep(quiet).await;
+                }
+                written
+            }
         })
     }
 
@@ -268,9 +275,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         key: ApiKey,
         header: RequestHeader,
         body: Decoder,
+        frame_bytes: usize,
     ) -> Result<oneshot::Receiver<Outcome>, DecodeError> {
         let (sender, outcome) = oneshot::channel();
-        let (id, caller) = (header.correlation_id, self.caller(header));
+        let (id, caller) = (header.correlation_id, self.caller(header, frame_bytes));
         let version = caller.version;
         let Some(api) = api::find(key).filter(|api| self.offers(api, version)) else {
             if key == ApiKey::ApiVersions {
@@ -298,10 +306,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         range.is_some_and(|(min, max)| (min..=max).contains(&version))
     }
 
-    fn caller(&self, header: RequestHeader) -> Caller {
+    fn caller(&self, header: RequestHeader, request_bytes: usize) -> Caller {
         Caller {
             node: self.peer.node,
             connection: self.id,
+            request_bytes,
             version: header.request_api_version,
             client_id: header.client_id,
             principal: Arc::clone(&self.principal),

@@ -10,9 +10,10 @@ use thalweg_protocol::messages::{
 };
 use thalweg_protocol::{BrokerId, ErrorCode, PartitionId, StrBytes};
 
-use self::read::{Limits, ReadAs, Reading};
+use self::read::{Limits, ReadAs};
 use self::session::{Context, Fetched};
 use crate::cluster::{Caller, Cluster, Reply, Wait};
+use crate::quota::{Counted, throttle_ms};
 
 pub(crate) use self::session::FetchSessions;
 
@@ -48,7 +49,9 @@ pub(super) fn fetch(
             from_followers: caller.version >= 11,
         },
         bytes_min: usize::try_from(request.min_bytes).unwrap_or_default(),
-        bytes_max: usize::try_from(request.max_bytes).unwrap_or_default(),
+        bytes_max: usize::try_from(request.max_bytes)
+            .unwrap_or_default()
+            .min(cluster.fetch_bytes_max(caller)),
         context,
         reply: Some(reply),
     };
@@ -103,8 +106,20 @@ impl Fetching {
             session_id: self.context.session_id,
             ..Default::default()
         };
-        for fetched in &self.context.partitions {
-            let Reading { found, .. } = self.how.read(cluster, fetched, &mut limits);
+        let partitions = self.context.partitions.iter();
+        let read: Vec<_> = partitions
+            .map(|fetched| (fetched, self.how.read(cluster, fetched, &mut limits).found))
+            .collect();
+        let bytes = read.iter().filter_map(|(_, found)| found.records.as_ref());
+        let bytes = bytes.map(|records| records.len()).sum();
+        let quiet = cluster.count_bytes(&self.how.caller, Counted::Fetched, bytes);
+        if !quiet.is_zero() {
+            // Nothing is sent to whoever has had too much: they ask again when they may.
+            cluster.uncount_bytes(&self.how.caller, Counted::Fetched, bytes);
+            response.throttle_time_ms = throttle_ms(quiet);
+            return reply.send_throttled(&response, quiet);
+        }
+        for (fetched, found) in read {
             let sessions = cluster.fetch_sessions.entry(self.how.node).or_default();
             if sessions.has_to_tell(&self.context, &fetched.place, &found) {
                 push(&mut response.responses, fetched, found);

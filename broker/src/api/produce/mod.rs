@@ -9,12 +9,13 @@ use thalweg_protocol::messages::{
     ProduceRequest, ProduceResponse, TopicProduceResponse,
 };
 use thalweg_protocol::records::{Compression, RecordBatch};
-use thalweg_protocol::{BrokerId, ErrorCode, Offset, PartitionId, StrBytes};
+use thalweg_protocol::{ErrorCode, Offset, PartitionId, StrBytes};
 
 use self::inspect::{Fault, Inspection};
 use crate::acl::Operation;
 use crate::cluster::{Caller, Cluster, Reply, Wait};
 use crate::log::{AppendAs, Appended, SequenceError, only_batch};
+use crate::quota::{Counted, throttle_ms};
 use crate::topic::TopicConfig;
 
 pub(in crate::api) use self::inspect::{Inspected, inspect};
@@ -97,7 +98,7 @@ pub(super) fn produce(
                 reply: Some(reply),
                 response,
                 outstanding,
-                node: caller.node,
+                caller: caller.clone(),
             };
             if !wait.try_answer(cluster, timeout.is_zero()) {
                 let places = wait.outstanding.iter();
@@ -105,15 +106,22 @@ pub(super) fn produce(
                 cluster.wait(Box::new(wait), places, timeout);
             }
         }
-        _ => finish(cluster, response, reply),
+        _ => finish(cluster, caller, response, reply),
     }
 }
 
-fn finish(cluster: &Cluster, mut response: ProduceResponse, reply: Reply<ProduceRequest>) {
+fn finish(
+    cluster: &mut Cluster,
+    caller: &Caller,
+    mut response: ProduceResponse,
+    reply: Reply<ProduceRequest>,
+) {
+    let quiet = cluster.count_bytes(caller, Counted::Produced, caller.request_bytes);
+    response.throttle_time_ms = throttle_ms(quiet);
     if reply.version() >= 10 {
         response.node_endpoints = endpoints(cluster, &response);
     }
-    reply.send(&response);
+    reply.send_throttled(&response, quiet);
 }
 
 /// Where the leaders listen that the response names (KIP-951).
@@ -417,7 +425,7 @@ struct Replicating {
     reply: Option<Reply<ProduceRequest>>,
     response: ProduceResponse,
     outstanding: Vec<Outstanding>,
-    node: BrokerId,
+    caller: Caller,
 }
 
 impl Replicating {
@@ -435,7 +443,7 @@ impl Replicating {
 
 impl Wait for Replicating {
     fn try_answer(&mut self, cluster: &mut Cluster, last: bool) -> bool {
-        let (node, response) = (self.node, &mut self.response);
+        let (node, response) = (self.caller.node, &mut self.response);
         self.outstanding.retain(|outstanding| {
             let Some(topic) = cluster.topics.topic(&outstanding.topic) else {
                 Self::fail(response, outstanding, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
@@ -468,7 +476,7 @@ impl Wait for Replicating {
             Self::fail(response, &outstanding, ErrorCode::REQUEST_TIMED_OUT);
         }
         if let Some(reply) = self.reply.take() {
-            finish(cluster, std::mem::take(response), reply);
+            finish(cluster, &self.caller, std::mem::take(response), reply);
         }
         true
     }
