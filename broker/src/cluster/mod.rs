@@ -188,11 +188,6 @@ impl Cluster {
         };
         distinct.into_iter().filter_map(endpoint).collect()
     }
-
-    /// Whether `node` answers for the controller.
-    pub(crate) fn is_controller(&self, node: BrokerId) -> bool {
-        self.nodes.controller() == Some(node)
-    }
 }
 
 /// A random id of version 4. Kafka's text form must not begin with a dash, which command lines

@@ -20,6 +20,7 @@ pub(crate) fn delete_group(cluster: &mut Cluster, group_id: &str) -> Result<(), 
     group.check_delete()?;
     groups.remove(group_id);
     groups.offsets.remove_group(group_id);
+    cluster.forget_share_group(group_id);
     Ok(())
 }
 

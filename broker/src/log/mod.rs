@@ -18,7 +18,7 @@ mod transactions;
 
 pub(crate) use compaction::CompactionRules;
 pub(crate) use epochs::Epochs;
-pub(crate) use producers::{ProducerEntry, Producers, SequenceError};
+pub(crate) use producers::{Producers, SequenceError};
 pub(crate) use retention::Retention;
 pub(crate) use segment::{Segment, StoredBatch};
 pub(crate) use transactions::{AbortedRange, OpenTransactions};
@@ -101,10 +101,6 @@ impl Log {
 
     pub(crate) fn epochs(&self) -> &Epochs {
         &self.epochs
-    }
-
-    pub(crate) fn transactions(&self) -> &OpenTransactions {
-        &self.transactions
     }
 
     pub(crate) fn segments(&self) -> impl DoubleEndedIterator<Item = &Segment> {

@@ -74,13 +74,6 @@ impl OpenTransactions {
         open.min(ended).min(high_watermark)
     }
 
-    /// The transactions that are open, with their first offsets.
-    pub(crate) fn open(&self) -> impl Iterator<Item = (i64, ProducerId)> + '_ {
-        self.open
-            .iter()
-            .map(|(first, producer)| (*first, *producer))
-    }
-
     pub(super) fn aborted_between(&self, from: i64, until: i64) -> Vec<AbortedRange> {
         let touches = |aborted: &&AbortedRange| aborted.last >= from && aborted.first < until;
         self.aborted.iter().filter(touches).copied().collect()

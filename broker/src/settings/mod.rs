@@ -21,7 +21,7 @@ pub(crate) use group_keys::{GROUP_KEYS, broker_key_of_group_key};
 pub(crate) use kept_keys::KEPT_KEYS;
 pub(crate) use layers::{ConfigSource, Layers};
 pub(crate) use topic_keys::TOPIC_KEYS;
-pub(crate) use value::{Definition, Kind, Value};
+pub(crate) use value::{Definition, Value};
 
 /// Why a setting was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

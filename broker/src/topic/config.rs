@@ -121,13 +121,6 @@ fn broker_keys_of(key: &str) -> BrokerKeys {
 }
 
 impl TopicConfig {
-    /// All as the broker's settings say.
-    pub(crate) fn new(broker: &Settings) -> Self {
-        let own = Settings::new(TOPIC_KEYS);
-        let hot = Hot::of(&own, broker);
-        TopicConfig { own, hot }
-    }
-
     /// With these settings in the place of those it had.
     ///
     /// # Errors

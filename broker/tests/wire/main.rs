@@ -10,11 +10,14 @@
 
 mod classic_groups;
 mod data;
+mod faults;
 mod group_admin;
 mod members;
 mod offsets;
 mod produce_fetch;
+mod replication;
 mod share_groups;
 mod support;
 mod transactional_offsets;
+mod transactions;
 mod upkeep;

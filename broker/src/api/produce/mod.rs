@@ -300,7 +300,7 @@ fn append(
             "The logs take the {most} bytes of memory they may, and there is no closed segment to drop: \
              allow more (memory_bytes_max), or delete records or topics."
         );
-        return Err(Fault::new(ErrorCode::KAFKA_STORAGE_ERROR, message));
+        return Err(Fault::new(ErrorCode::KAFKA_STORAGE_ERROR, message).told());
     }
     let appended = {
         let partition = cluster

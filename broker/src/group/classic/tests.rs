@@ -60,6 +60,7 @@ impl World {
 
     fn caller(version: i16) -> Caller {
         Caller {
+            request_bytes: 0,
             node: BrokerId(0),
             connection: 1,
             version,
