@@ -162,6 +162,8 @@ impl Log {
                 let first = self
                     .producers
                     .end_transaction(view.producer_id(), &marker, now_ms);
+                self.producers
+                    .seen_at(view.producer_id(), view.max_timestamp());
                 let offset = stored.base_offset();
                 let lost = first.map(|first| (first, marker.is_abort));
                 self.transactions.end(view.producer_id(), lost, offset);

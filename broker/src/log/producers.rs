@@ -176,6 +176,13 @@ impl Producers {
         entry.transaction_start.take()
     }
 
+    /// The timestamp of what was written last for a producer, which may be a marker.
+    pub(super) fn seen_at(&mut self, producer_id: ProducerId, timestamp: i64) {
+        if let Some(entry) = self.by_id.get_mut(&producer_id) {
+            entry.last_timestamp = timestamp;
+        }
+    }
+
     /// Forgets those that wrote nothing since `before_ms` and have no open transaction.
     pub(crate) fn expire(&mut self, before_ms: i64) {
         self.by_id.retain(|_, entry| {

@@ -254,7 +254,7 @@ pub(crate) fn check_produce(
     let open = entry.is_some_and(|entry| {
         entry.transaction_start.is_some() && entry.producer_epoch == producer_epoch
     });
-    if open || entry.is_some_and(|entry| entry.producer_epoch > producer_epoch) {
+    if open {
         return Ok(());
     }
     let place = (topic.clone(), index);

@@ -12,6 +12,9 @@ pub enum How {
     /// An array whose order means nothing: sorted by these fields (ids that have appeared by their names),
     /// or by the elements themselves.
     Unordered(&'static [&'static str]),
+    /// The same of structures that may come in several parts: parts with the same fields are one,
+    /// with the elements of this array together.
+    Merged(&'static [&'static str], &'static str),
 }
 
 /// A field that may differ.
@@ -70,6 +73,12 @@ pub const MAY_DIFFER: &[MayDiffer] = &[
         how: How::Presence,
         why: "words for people; clients go by the code",
     },
+    MayDiffer {
+        api: "Produce",
+        field: "batchIndexErrorMessage",
+        how: How::Presence,
+        why: "words for people; clients go by the code",
+    },
     ignored("*", "host", "where a broker listens is no behaviour"),
     ignored("*", "port", "where a broker listens is no behaviour"),
     ignored("*", "rack", "how a broker was set up is no behaviour"),
@@ -118,7 +127,12 @@ pub const MAY_DIFFER: &[MayDiffer] = &[
     unordered("ListOffsets", "topics.partitions", &["partitionIndex"]),
     unordered("OffsetForLeaderEpoch", "topics", &["topic"]),
     unordered("OffsetForLeaderEpoch", "topics.partitions", &["partition"]),
-    unordered("Fetch", "responses", &["topic", "topicId"]),
+    MayDiffer {
+        api: "Fetch",
+        field: "responses",
+        how: How::Merged(&["topic", "topicId"], "partitions"),
+        why: "Kafka puts errors first, and goes around the partitions of a session",
+    },
     unordered("Fetch", "responses.partitions", &["partitionIndex"]),
     unordered("Produce", "responses", &["name", "topicId"]),
     unordered("Produce", "responses.partitionResponses", &["index"]),

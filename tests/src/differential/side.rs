@@ -167,10 +167,11 @@ impl Side {
                 .into_iter()
                 .map(|element| self.with_names(api, path, field, element))
                 .collect(),
-            Value::Object(fields) => {
+            Value::Object(mut fields) => {
+                leave_out_aborted_beyond(&mut fields);
                 let mut named = Map::new();
                 for (name, value) in fields {
-                    let path = inner(path, &name);
+                    let path = inner_path(path, &name);
                     let value = self.with_names(api, &path, &name, value);
                     named.insert(name, value);
                 }
@@ -187,7 +188,7 @@ impl Side {
 }
 
 /// The path of a field within what `path` names.
-fn inner(path: &str, field: &str) -> String {
+fn inner_path(path: &str, field: &str) -> String {
     match path {
         "" => field.to_owned(),
         path => format!("{path}.{field}"),
@@ -202,19 +203,58 @@ fn order(symbols: &Symbols, api: &str, path: &str, value: Value) -> Value {
                 .into_iter()
                 .map(|element| order(symbols, api, path, element))
                 .collect();
-            if let Some(How::Unordered(keys)) = rule_for(api, path) {
-                elements.sort_by_key(|element| sort_key(symbols, element, keys));
+            match rule_for(api, path) {
+                Some(How::Unordered(keys)) => {
+                    elements.sort_by_key(|element| sort_key(symbols, element, keys));
+                }
+                Some(How::Merged(keys, inner)) => {
+                    elements.sort_by_key(|element| sort_key(symbols, element, keys));
+                    elements.dedup_by(|later, first| {
+                        let same = keys.iter().all(|key| later[*key] == first[*key]);
+                        if same && let Some(into) = first[inner].as_array_mut() {
+                            into.extend(later[inner].as_array().cloned().unwrap_or_default());
+                        }
+                        same
+                    });
+                    for element in &mut elements {
+                        let whole = order(
+                            symbols,
+                            api,
+                            &inner_path(path, inner),
+                            element[inner].take(),
+                        );
+                        element[inner] = whole;
+                    }
+                }
+                _ => {}
             }
             Value::Array(elements)
         }
         Value::Object(fields) => {
             let fields = fields.into_iter().map(|(name, value)| {
-                let value = order(symbols, api, &inner(path, &name), value);
+                let value = order(symbols, api, &inner_path(path, &name), value);
                 (name, value)
             });
             Value::Object(fields.collect())
         }
         other => other,
+    }
+}
+
+/// Kafka lists transactions that were aborted up to somewhere behind the records that it gives; where
+/// that is, depends on its index.
+fn leave_out_aborted_beyond(partition: &mut Map<String, Value>) {
+    let Some(records) = partition.get("records").and_then(Value::as_str) else {
+        return;
+    };
+    let batches = batches_to_json(&from_base64(records).unwrap_or_default());
+    let last = batches.as_array().and_then(|batches| batches.last());
+    let last = last.and_then(|batch| batch["lastOffset"].as_i64());
+    if let Some(aborted) = partition
+        .get_mut("abortedTransactions")
+        .and_then(Value::as_array_mut)
+    {
+        aborted.retain(|aborted| aborted["firstOffset"].as_i64() <= last);
     }
 }
 

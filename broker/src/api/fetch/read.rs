@@ -152,6 +152,8 @@ impl ReadAs {
             Ok(partition) => partition,
             Err((error_code, partition)) => {
                 found.error_code = error_code;
+                // What is not there at all has no aborted transactions; what cannot be read says nothing.
+                found.aborted_transactions = partition.is_none().then(Vec::new);
                 let moved = error_code == ErrorCode::NOT_LEADER_OR_FOLLOWER
                     || error_code == ErrorCode::FENCED_LEADER_EPOCH;
                 if let Some(partition) = partition.filter(|_| moved) {

@@ -28,6 +28,8 @@ pub(in crate::api) struct InspectedTopic {
 #[derive(Debug)]
 pub(in crate::api) struct InspectedPartition {
     pub(in crate::api) index: PartitionId,
+    /// What the first batch claims.
+    pub(in crate::api) compression: Option<Compression>,
     /// The batch and its facts, or why it cannot be appended anywhere.
     pub(in crate::api) batch: Result<Inspection, Fault>,
 }
@@ -85,7 +87,6 @@ pub(in crate::api) struct Inspection {
 /// What a topic may object to.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::api) struct Facts {
-    pub(in crate::api) compression: Compression,
     /// The first record without a key.
     pub(in crate::api) keyless: Option<usize>,
     /// The earliest and the latest record, each with its place in the batch.
@@ -95,9 +96,14 @@ pub(in crate::api) struct Facts {
 
 /// Looks at every batch.
 pub(in crate::api) fn inspect(request: ProduceRequest) -> Inspected {
-    let partition = |data: thalweg_protocol::messages::PartitionProduceData| InspectedPartition {
-        index: data.index,
-        batch: inspect_records(data.records.unwrap_or_default()),
+    let partition = |data: thalweg_protocol::messages::PartitionProduceData| {
+        let records = data.records.unwrap_or_default();
+        let first = RecordBatches::new(&records).next().and_then(Result::ok);
+        InspectedPartition {
+            index: data.index,
+            compression: first.and_then(|batch| batch.compression().ok()),
+            batch: inspect_records(records),
+        }
     };
     let topic = |data: thalweg_protocol::messages::TopicProduceData| InspectedTopic {
         name: data.name,
@@ -187,7 +193,6 @@ fn facts_of(batch: &RecordBatch<'_>, rows: &Rows<'_>) -> Result<Facts, Fault> {
         Fault::new(ErrorCode::INVALID_RECORD, error.to_string())
     };
     let mut facts = Facts {
-        compression: batch.compression().map_err(invalid)?,
         keyless: None,
         earliest: (i64::MAX, 0),
         latest: (i64::MIN, 0),

@@ -11,7 +11,7 @@ use thalweg_protocol::messages::{
 use thalweg_protocol::records::{Compression, RecordBatch};
 use thalweg_protocol::{ErrorCode, Offset, PartitionId, StrBytes};
 
-use self::inspect::{Fault, Inspection};
+use self::inspect::{Fault, InspectedPartition, Inspection};
 use crate::acl::Operation;
 use crate::cluster::{Caller, Cluster, Reply, Wait};
 use crate::log::{AppendAs, Appended, SequenceError, only_batch};
@@ -57,8 +57,8 @@ pub(super) fn produce(
                     caller,
                     acks,
                     &request.transactional_id,
-                    (&name, index),
-                    partition.batch,
+                    &name,
+                    partition,
                 ),
             };
             if let Ok(appended) = &appended {
@@ -228,9 +228,10 @@ fn append(
     caller: &Caller,
     acks: i16,
     transactional_id: &Option<StrBytes>,
-    (topic, index): (&StrBytes, PartitionId),
-    batch: Result<Inspection, Fault>,
+    topic: &StrBytes,
+    sent: InspectedPartition,
 ) -> Result<Appended, Fault> {
+    let index = sent.index;
     let Some(found) = cluster.topics.topic(topic) else {
         return Err(Fault::new(
             ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
@@ -243,9 +244,7 @@ fn append(
             "This server does not host this topic-partition.",
         ));
     };
-    if let Ok(inspection) = &batch {
-        check_compression(inspection, caller.version)?;
-    }
+    check_compression(sent.compression, caller.version)?;
     if ![ALL, NONE, LEADER].contains(&acks) {
         let message = "Produce request specified an invalid value for required acks.";
         return Err(Fault::new(ErrorCode::INVALID_REQUIRED_ACKS, message));
@@ -266,7 +265,7 @@ fn append(
         );
         return Err(Fault::new(ErrorCode::NOT_ENOUGH_REPLICAS, message).by_log());
     }
-    let inspection = batch?;
+    let inspection = sent.batch?;
     check_topic(&found.config, &inspection, cluster.now.wall_ms)?;
     let how = AppendAs {
         leader_epoch: partition.leader_epoch,
@@ -314,8 +313,8 @@ fn append(
 }
 
 /// Whether a producer of that version may compress as it does.
-fn check_compression(inspection: &Inspection, version: i16) -> Result<(), Fault> {
-    if inspection.facts.compression == Compression::Zstd && version < 7 {
+fn check_compression(compression: Option<Compression>, version: i16) -> Result<(), Fault> {
+    if compression == Some(Compression::Zstd) && version < 7 {
         let message =
             "Produce requests with version 6 or below are not allowed to use ZStandard compression";
         return Err(Fault::new(ErrorCode::UNSUPPORTED_COMPRESSION_TYPE, message));
