@@ -16,7 +16,9 @@ use crate::cluster::{Clock, Cluster, Memory, Node, ReplicationDelay};
 use crate::embedded::{EmbeddedBroker, OwnThread};
 use crate::release::{Release, UnknownRelease};
 use crate::security::Sasl;
-use crate::server::{Limits, Shared};
+use crate::server::{Limits, Shared, Wrapping};
+#[cfg(feature = "tls")]
+use crate::server::{Tls, TlsError};
 use crate::settings::{Layers, SettingError};
 use crate::store::{self, DataError};
 
@@ -36,6 +38,10 @@ pub enum StartError {
     /// A user cannot be one.
     #[error("a user of SASL cannot be made: {0}")]
     Sasl(#[from] SaslError),
+    /// TLS cannot be had with what was given.
+    #[cfg(feature = "tls")]
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// There have to be brokers.
     #[error("a cluster has 1 to 100 brokers, not {0}")]
     Brokers(usize),
@@ -79,6 +85,8 @@ pub struct Builder {
     start_ms: Option<i64>,
     replication_delay: ReplicationDelay,
     sasl: Option<Sasl>,
+    #[cfg(feature = "tls")]
+    tls: Option<Tls>,
     marker_delay: ReplicationDelay,
 }
 
@@ -98,6 +106,8 @@ impl Default for Builder {
             start_ms: None,
             replication_delay: ReplicationDelay::default(),
             sasl: None,
+            #[cfg(feature = "tls")]
+            tls: None,
             marker_delay: ReplicationDelay::default(),
         }
     }
@@ -145,6 +155,13 @@ impl Builder {
     /// outlive the machine.
     pub fn data(mut self, folder: impl Into<PathBuf>) -> Self {
         self.data = Some(folder.into());
+        self
+    }
+
+    /// TLS on all listeners. Connections within this process go without.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
         self
     }
 
@@ -258,6 +275,19 @@ impl Builder {
         Ok(EmbeddedBroker::new(shared, addresses, None))
     }
 
+    #[cfg(feature = "tls")]
+    fn wrapping(&self) -> Result<Wrapping, StartError> {
+        let tls = self.tls.as_ref().map(Tls::acceptor);
+        let tls = tls.transpose()?;
+        Ok(Wrapping { tls })
+    }
+
+    #[cfg(not(feature = "tls"))]
+    #[expect(clippy::unused_self, reason = "as with TLS")]
+    fn wrapping(&self) -> Result<Wrapping, StartError> {
+        Ok(Wrapping::default())
+    }
+
     fn bind(&self) -> Result<Vec<TcpListener>, StartError> {
         let bind = |index: u16| {
             let port = match self.listen.port() {
@@ -330,7 +360,13 @@ impl Builder {
             frame_bytes_max: self.frame_bytes_max,
             connections_max: self.connections_max,
         };
-        Ok(Shared::new(cluster, clock, limits, runtime))
+        Ok(Shared::new(
+            cluster,
+            clock,
+            limits,
+            self.wrapping()?,
+            runtime,
+        ))
     }
 }
 

@@ -42,6 +42,8 @@ pub use fault::{Fault, Inject, RequestSeen, faults};
 pub use release::{Release, UnknownRelease};
 pub use security::{Sasl, TokenLogin};
 pub use server::InMemoryStream;
+#[cfg(feature = "tls")]
+pub use server::{Tls, TlsError};
 pub use settings::SettingError;
 pub use store::DataError;
 /// The mechanisms of SASL, and SCRAM's hashes.

@@ -3,10 +3,14 @@
 
 mod sasl;
 mod session;
+#[cfg(feature = "tls")]
+mod subject;
 mod token;
 
 pub use sasl::{Sasl, TokenLogin};
 pub(crate) use session::{SaslSession, Step};
+#[cfg(feature = "tls")]
+pub(crate) use subject::subject_of;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -29,7 +29,7 @@ pub(crate) struct Peer {
 }
 
 /// Serves a connection until either side closes it or the broker stops.
-pub(crate) async fn serve<S>(shared: Arc<Shared>, stream: S, peer: Peer)
+pub(crate) async fn serve<S>(shared: Arc<Shared>, stream: S, peer: Peer, principal: Principal)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -50,7 +50,7 @@ where
         state,
         peer,
         id: admitted.id,
-        principal: Arc::new(Principal::anonymous()),
+        principal: Arc::new(principal),
         received: BytesMut::new(),
     };
     tokio::select! {

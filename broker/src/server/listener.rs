@@ -8,7 +8,7 @@ use thalweg_protocol::BrokerId;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use super::connection::{self, Peer};
+use super::connection::Peer;
 use super::{RunState, Shared};
 
 /// Accepts connections to one broker whenever that is not stopped.
@@ -53,7 +53,7 @@ impl Listener {
                         // An answer is written whole; waiting for more to send only adds latency.
                         let _ = stream.set_nodelay(true);
                         let peer = Peer { node: self.node, host: from.ip() };
-                        tokio::spawn(connection::serve(Arc::clone(&self.shared), stream, peer));
+                        tokio::spawn(Arc::clone(&self.shared).serve(stream, peer));
                     }
                     // Out of files, or the peer went before it was accepted.
                     Err(error) => {

@@ -5,6 +5,8 @@
 
 mod connection;
 mod listener;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -14,14 +16,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use thalweg_protocol::BrokerId;
 use tokio::io::DuplexStream;
+use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::time::sleep_until;
 
 pub(crate) use connection::Peer;
+#[cfg(feature = "tls")]
+pub use tls::{Tls, TlsError};
 
 use crate::api::Api;
-use crate::cluster::{Clock, Cluster};
+use crate::cluster::{Clock, Cluster, Principal};
 use crate::fault::Inject;
 use crate::release::Release;
 
@@ -48,6 +53,13 @@ pub(crate) struct Limits {
     pub(crate) connections_max: usize,
 }
 
+/// What is put around connections from outside.
+#[derive(Default)]
+pub(crate) struct Wrapping {
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<tokio_rustls::TlsAcceptor>,
+}
+
 /// What all tasks of the brokers share.
 pub(crate) struct Shared {
     cluster: Mutex<Cluster>,
@@ -63,6 +75,7 @@ pub(crate) struct Shared {
     release: Release,
     /// Whether connections have to say whose they are.
     asks_for_sasl: bool,
+    wrapping: Wrapping,
     runtime: Handle,
 }
 
@@ -72,6 +85,7 @@ impl Shared {
         cluster: Cluster,
         clock: Clock,
         limits: Limits,
+        wrapping: Wrapping,
         runtime: Handle,
     ) -> Arc<Self> {
         let running = |id| (id, watch::Sender::new(RunState::Running));
@@ -88,6 +102,7 @@ impl Shared {
             states,
             stopped: AtomicBool::new(false),
             inject: RwLock::new(None),
+            wrapping,
             runtime,
         });
         shared.runtime.spawn(run_timers(Arc::clone(&shared)));
@@ -195,7 +210,8 @@ impl Shared {
             node,
             host: IpAddr::V4(Ipv4Addr::LOCALHOST),
         };
-        let serve = connection::serve(Arc::clone(self), ours, peer);
+        let nobody = Principal::anonymous();
+        let serve = connection::serve(Arc::clone(self), ours, peer, nobody);
         self.runtime.spawn(serve);
         Ok(theirs)
     }
@@ -209,6 +225,25 @@ impl Shared {
         let listener = listener::Listener::new(Arc::clone(self), node, listener)?;
         self.runtime.spawn(listener.run());
         Ok(())
+    }
+
+    /// Serves a connection that came over a socket.
+    pub(super) async fn serve(self: Arc<Self>, stream: TcpStream, peer: Peer) {
+        #[cfg(feature = "tls")]
+        if let Some(acceptor) = &self.wrapping.tls {
+            // It counts as a connection from its first byte on.
+            let Some(admitted) = self.new_connection() else {
+                return;
+            };
+            let agreed = tls::agree(acceptor, stream).await;
+            drop(admitted);
+            if let Some(stream) = agreed {
+                let principal = tls::principal_of(&stream);
+                connection::serve(Arc::clone(&self), stream, peer, principal).await;
+            }
+            return;
+        }
+        connection::serve(self, stream, peer, Principal::anonymous()).await;
     }
 
     fn new_connection(self: &Arc<Self>) -> Option<Admitted> {
