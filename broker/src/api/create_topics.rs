@@ -15,7 +15,9 @@ use crate::cluster::{Caller, Cluster, Reply};
 use crate::quota::throttle_ms;
 use crate::release::Release;
 use crate::settings::{ConfigSource, Definition, SettingError, Value};
-use crate::topic::{Partition, Topic, TopicConfig, broker_key_of_topic_key, name_fault};
+use crate::topic::{
+    Partition, Topic, TopicConfig, broker_key_of_topic_key, is_internal_name, name_fault,
+};
 
 /// The most partitions one request makes: each costs memory.
 pub(super) const PARTITIONS_MAX: i32 = 10_000;
@@ -142,10 +144,7 @@ pub(crate) fn create_topic(
         id,
         config,
         partitions,
-        is_internal: matches!(
-            &*name,
-            "__consumer_offsets" | "__transaction_state" | "__share_group_state"
-        ),
+        is_internal: is_internal_name(&name),
     };
     cluster.topics.insert(name, topic);
     Ok(result)

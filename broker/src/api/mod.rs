@@ -18,6 +18,8 @@ mod alter_user_scram_credentials;
 mod api_versions;
 mod committed_topics;
 mod config_resource;
+mod consumer_group_describe;
+mod consumer_group_heartbeat;
 mod create_acls;
 mod create_delegation_token;
 mod create_partitions;
@@ -72,6 +74,9 @@ mod share_acknowledge;
 mod share_fetch;
 mod share_group_describe;
 mod share_group_heartbeat;
+mod streams_group_describe;
+mod streams_group_heartbeat;
+mod streams_group_topology_description_update;
 mod sync_group;
 mod txn_offset_commit;
 mod unregister_broker;
@@ -309,6 +314,14 @@ pub(crate) const APIS: &[Api] = &[
         list_transactions::list_transactions
     ),
     at_once!(
+        ConsumerGroupHeartbeatRequest,
+        consumer_group_heartbeat::consumer_group_heartbeat
+    ),
+    at_once!(
+        ConsumerGroupDescribeRequest,
+        consumer_group_describe::consumer_group_describe
+    ),
+    at_once!(
         GetTelemetrySubscriptionsRequest,
         get_telemetry_subscriptions::get_telemetry_subscriptions
     ),
@@ -337,6 +350,14 @@ pub(crate) const APIS: &[Api] = &[
     at_once!(AddRaftVoterRequest, add_raft_voter::add_raft_voter),
     at_once!(RemoveRaftVoterRequest, remove_raft_voter::remove_raft_voter),
     at_once!(
+        StreamsGroupHeartbeatRequest,
+        streams_group_heartbeat::streams_group_heartbeat
+    ),
+    at_once!(
+        StreamsGroupDescribeRequest,
+        streams_group_describe::streams_group_describe
+    ),
+    at_once!(
         DescribeShareGroupOffsetsRequest,
         describe_share_group_offsets::describe_share_group_offsets
     ),
@@ -347,6 +368,10 @@ pub(crate) const APIS: &[Api] = &[
     at_once!(
         DeleteShareGroupOffsetsRequest,
         delete_share_group_offsets::delete_share_group_offsets
+    ),
+    at_once!(
+        StreamsGroupTopologyDescriptionUpdateRequest,
+        streams_group_topology_description_update::streams_group_topology_description_update
     ),
 ];
 

@@ -41,6 +41,9 @@ pub(crate) struct Commit {
 /// From this version on OffsetCommit says that a group does not exist.
 const GROUP_ID_NOT_FOUND_FROM: i16 = 9;
 
+/// From this version on TxnOffsetCommit has the errors of groups with member epochs.
+const TRANSACTIONS_KNOW_EPOCHS_FROM: i16 = 6;
+
 /// Commits offsets for good. `retention_ms` is how long the client wants them kept, -1 for as long
 /// as the broker does.
 ///
@@ -56,7 +59,7 @@ pub(crate) fn commit(
         GROUP_ID_NOT_FOUND_FROM.. => ErrorCode::GROUP_ID_NOT_FOUND,
         _ => ErrorCode::ILLEGAL_GENERATION,
     };
-    check_or_create(cluster, committer, false, unknown)?;
+    check_or_create(cluster, committer, commits, false, unknown)?;
     classic::member_committed(cluster, &committer.group_id, &committer.member_id);
     let now_ms = cluster.now.wall_ms;
     let expires_ms = (retention_ms != -1).then(|| now_ms.saturating_add(retention_ms));
@@ -79,7 +82,11 @@ pub(crate) fn commit_in_transaction(
     producer_id: ProducerId,
     commits: &[Commit],
 ) -> Result<Vec<ErrorCode>, ErrorCode> {
-    check_or_create(cluster, committer, true, ErrorCode::ILLEGAL_GENERATION)?;
+    let unknown = match committer.version {
+        TRANSACTIONS_KNOW_EPOCHS_FROM.. => ErrorCode::GROUP_ID_NOT_FOUND,
+        _ => ErrorCode::ILLEGAL_GENERATION,
+    };
+    check_or_create(cluster, committer, commits, true, unknown)?;
     let store = |cluster: &mut Cluster, commit: &Commit, offset: CommittedOffset| {
         let (group, topic) = (&committer.group_id, &commit.topic);
         let offsets = &mut cluster.groups.offsets;
@@ -93,17 +100,23 @@ pub(crate) fn commit_in_transaction(
 fn check_or_create(
     cluster: &mut Cluster,
     committer: &Committer,
+    commits: &[Commit],
     is_transactional: bool,
     unknown: ErrorCode,
 ) -> Result<(), ErrorCode> {
     let group_id = &committer.group_id;
     match cluster.groups.group(group_id) {
         Some(group) => {
-            let checked =
+            let check =
                 group.check_offset_commit(committer.claim(), is_transactional, committer.version);
+            let checked = check.and_then(|check| {
+                let mut each = commits.iter();
+                each.try_for_each(|it| check.check(&cluster.topics, &it.topic, it.partition))
+            });
+            let in_words_of_old =
+                is_transactional && committer.version < TRANSACTIONS_KNOW_EPOCHS_FROM;
             match checked {
-                // Transactions know no member epochs: Kafka answers in the words of old.
-                Err(ErrorCode::STALE_MEMBER_EPOCH) if is_transactional => {
+                Err(ErrorCode::STALE_MEMBER_EPOCH) if in_words_of_old => {
                     Err(ErrorCode::ILLEGAL_GENERATION)
                 }
                 checked => checked,

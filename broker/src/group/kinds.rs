@@ -3,8 +3,8 @@
 use thalweg_protocol::messages::DescribedGroup;
 use thalweg_protocol::{ErrorCode, StrBytes};
 
-use super::ShareGroup;
 use super::classic::{ClassicGroup, State};
+use super::{CommitCheck, ConsumerGroup, ShareGroup, StreamsGroup};
 
 /// A group of one kind.
 #[derive(Debug)]
@@ -13,6 +13,10 @@ pub(crate) enum Group {
     Classic(ClassicGroup),
     /// Members share partitions, record by record.
     Share(ShareGroup),
+    /// The broker assigns to consumers (KIP-848).
+    Consumer(Box<ConsumerGroup>),
+    /// The broker assigns tasks of a topology it knows (KIP-1071).
+    Streams(Box<StreamsGroup>),
 }
 
 /// Who commits offsets, or fetches them.
@@ -33,26 +37,45 @@ pub(super) enum ExpiresFrom {
     Moment(i64),
 }
 
+impl Claim<'_> {
+    /// Whether it is made from outside the group.
+    pub(crate) fn is_nobodys(&self) -> bool {
+        self.generation == -1 && self.member_id.is_empty() && self.instance_id.is_none()
+    }
+}
+
 impl Group {
-    /// Whether offsets may be committed in this name.
+    /// Whether a group of another kind may take its place: it has no members, and nothing that
+    /// another kind could not keep.
+    pub(super) fn gives_way(&self) -> bool {
+        self.is_empty() && !matches!(self, Group::Share(_))
+    }
+
+    /// Whether offsets may be committed in this name, and which.
     pub(crate) fn check_offset_commit(
         &self,
         claim: Claim<'_>,
         is_transactional: bool,
         version: i16,
-    ) -> Result<(), ErrorCode> {
-        let _ = version; // Only the newer kinds' errors depend on it.
+    ) -> Result<CommitCheck<'_>, ErrorCode> {
+        let version = (!is_transactional).then_some(version);
         match self {
-            Group::Classic(group) => group.check_offset_commit(claim, is_transactional),
+            Group::Classic(group) => group
+                .check_offset_commit(claim, is_transactional)
+                .map(|()| CommitCheck::All),
             Group::Share(_) => Err(ErrorCode::GROUP_ID_NOT_FOUND),
+            Group::Consumer(group) => group.check_offset_commit(claim, version),
+            Group::Streams(group) => group.check_offset_commit(claim, version),
         }
     }
 
     /// Whether offsets may be fetched in this name.
-    pub(crate) fn check_offset_fetch(&self, _claim: Claim<'_>) -> Result<(), ErrorCode> {
+    pub(crate) fn check_offset_fetch(&self, claim: Claim<'_>) -> Result<(), ErrorCode> {
         match self {
             Group::Classic(_) => Ok(()),
             Group::Share(_) => Err(ErrorCode::GROUP_ID_NOT_FOUND),
+            Group::Consumer(group) => group.check_offset_fetch(claim),
+            Group::Streams(group) => group.check_offset_fetch(claim),
         }
     }
 
@@ -61,6 +84,8 @@ impl Group {
         match self {
             Group::Classic(_) => "classic",
             Group::Share(_) => "share",
+            Group::Consumer(_) => "consumer",
+            Group::Streams(_) => "streams",
         }
     }
 
@@ -69,6 +94,8 @@ impl Group {
         match self {
             Group::Classic(group) => group.state().name(),
             Group::Share(group) => group.state_name(),
+            Group::Consumer(group) => group.state(),
+            Group::Streams(group) => group.state(),
         }
     }
 
@@ -77,6 +104,8 @@ impl Group {
         match self {
             Group::Classic(group) => group.protocol_type().cloned().unwrap_or_default(),
             Group::Share(_) => "share".into(),
+            Group::Consumer(_) => StrBytes::from_static("consumer"),
+            Group::Streams(_) => StrBytes::from_static("streams"),
         }
     }
 
@@ -84,7 +113,7 @@ impl Group {
     pub(crate) fn describe_classic(&self) -> Option<DescribedGroup> {
         match self {
             Group::Classic(group) => Some(group.describe()),
-            Group::Share(_) => None,
+            Group::Consumer(_) | Group::Share(_) | Group::Streams(_) => None,
         }
     }
 
@@ -93,6 +122,8 @@ impl Group {
         match self {
             Group::Classic(group) => group.state() == State::Empty,
             Group::Share(group) => group.members.is_empty(),
+            Group::Consumer(group) => group.is_empty(),
+            Group::Streams(group) => group.is_empty(),
         }
     }
 
@@ -100,8 +131,8 @@ impl Group {
     pub(super) fn check_delete(&self) -> Result<(), ErrorCode> {
         match self {
             Group::Classic(group) => group.check_delete(),
-            Group::Share(group) if group.members.is_empty() => Ok(()),
-            Group::Share(_) => Err(ErrorCode::NON_EMPTY_GROUP),
+            _ if self.is_empty() => Ok(()),
+            _ => Err(ErrorCode::NON_EMPTY_GROUP),
         }
     }
 
@@ -110,6 +141,7 @@ impl Group {
         match self {
             Group::Classic(group) => group.check_offset_delete(),
             Group::Share(_) => Err(ErrorCode::GROUP_ID_NOT_FOUND),
+            Group::Consumer(_) | Group::Streams(_) => Ok(()),
         }
     }
 
@@ -118,6 +150,8 @@ impl Group {
         match self {
             Group::Classic(group) => group.is_subscribed_to(topic),
             Group::Share(group) => group.is_subscribed_to(topic),
+            Group::Consumer(group) => group.is_subscribed_to(topic),
+            Group::Streams(group) => group.is_subscribed_to(topic),
         }
     }
 
@@ -127,6 +161,7 @@ impl Group {
             Group::Classic(group) => group.offsets_expire_from(),
             // It has none of this kind, and stays until it is deleted.
             Group::Share(_) => None,
+            Group::Consumer(_) | Group::Streams(_) => Some(ExpiresFrom::Commit),
         }
     }
 }

@@ -3,12 +3,21 @@
 //! A group id belongs to one group of one kind. The kinds are state machines of their own, each in
 //! its folder; what they share is the table of committed offsets.
 
+mod assignor;
 mod classic;
 mod commit;
+mod commit_check;
+pub(crate) mod consumer;
+mod faults;
 mod kinds;
 mod offsets;
 mod removal;
+mod settings;
 mod share;
+pub(crate) mod streams;
+mod watch;
+#[cfg(test)]
+mod world;
 
 use std::collections::BTreeMap;
 
@@ -21,12 +30,16 @@ pub(crate) use classic::{
     leave as classic_leave, sync as classic_sync,
 };
 pub(crate) use commit::{Commit, Committer, commit, commit_in_transaction, unstable_or_committed};
+pub(crate) use commit_check::CommitCheck;
+pub(crate) use consumer::{ConsumerGroup, ConsumerTimer};
+pub(crate) use faults::Fault;
 pub(crate) use kinds::{Claim, Group};
 pub(crate) use offsets::{CommittedOffset, GroupOffsets, Offsets, TopicOffsets};
 pub(crate) use removal::{check_offset_delete, delete_group, delete_offset, topic_deleted};
 pub(crate) use share::{
     ShareGroup, ShareGroupTimer, ShareMember, heartbeat as share_heartbeat, share_group,
 };
+pub(crate) use streams::{StreamsGroup, StreamsTimer};
 
 /// All groups, by id.
 #[derive(Debug, Default)]
@@ -74,6 +87,10 @@ pub(crate) enum GroupTimer {
     Expiry,
     /// Something of a share group.
     Share(StrBytes, ShareGroupTimer),
+    /// Something of a consumer group.
+    Consumer(StrBytes, ConsumerTimer),
+    /// Something of a streams group.
+    Streams(StrBytes, StreamsTimer),
 }
 
 /// Does what a group's timer was set for.
@@ -82,6 +99,8 @@ pub(crate) fn handle_timer(cluster: &mut Cluster, timer: GroupTimer) {
         GroupTimer::Classic(group_id, timer) => classic::handle_timer(cluster, &group_id, timer),
         GroupTimer::Expiry => removal::expire(cluster),
         GroupTimer::Share(group_id, timer) => share::handle_timer(cluster, &group_id, timer),
+        GroupTimer::Consumer(group_id, timer) => consumer::handle_timer(cluster, &group_id, timer),
+        GroupTimer::Streams(group_id, timer) => streams::handle_timer(cluster, &group_id, timer),
     }
 }
 
@@ -116,8 +135,9 @@ pub(crate) fn leader_elected(cluster: &mut Cluster, index: PartitionId) {
     for id in groups {
         match cluster.groups.group(&id) {
             Some(Group::Classic(_)) => classic::change_coordinator(cluster, &id, now.1),
-            // The newer kinds are the same at every coordinator.
-            _ => {}
+            Some(Group::Consumer(_)) => consumer::change_coordinator(cluster, &id, now.1),
+            Some(Group::Streams(_)) => streams::change_coordinator(cluster, &id, now.1),
+            Some(Group::Share(_)) | None => {}
         }
     }
 }

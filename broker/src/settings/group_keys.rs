@@ -86,6 +86,12 @@ pub(crate) const GROUP_KEYS: &[Definition] = &[
         "How long a member may be silent.",
     ),
     Definition::new(
+        "streams.acceptable.recovery.lag",
+        Kind::Long { min: 0 },
+        "10000",
+        "How many offsets a task may be behind to count as caught up.",
+    ),
+    Definition::new(
         "streams.assignment.interval.ms",
         NOT_NEGATIVE,
         "1000",
@@ -110,10 +116,22 @@ pub(crate) const GROUP_KEYS: &[Definition] = &[
         "How many standby replicas a task has.",
     ),
     Definition::new(
+        "streams.rack.aware.assignment.tags",
+        Kind::Text,
+        "",
+        "Client tags that members must have.",
+    ),
+    Definition::new(
         "streams.session.timeout.ms",
         POSITIVE,
         "45000",
         "How long a member may be silent.",
+    ),
+    Definition::new(
+        "streams.task.offset.interval.ms",
+        POSITIVE,
+        "60000",
+        "How often members report how far their tasks are.",
     ),
 ];
 
@@ -160,6 +178,10 @@ const BROKER_KEY_OF: &[(&str, &str)] = &[
     ),
     ("share.session.timeout.ms", "group.share.session.timeout.ms"),
     (
+        "streams.acceptable.recovery.lag",
+        "group.streams.acceptable.recovery.lag",
+    ),
+    (
         "streams.assignment.interval.ms",
         "group.streams.assignment.interval.ms",
     ),
@@ -176,7 +198,15 @@ const BROKER_KEY_OF: &[(&str, &str)] = &[
         "group.streams.num.standby.replicas",
     ),
     (
+        "streams.rack.aware.assignment.tags",
+        "group.streams.rack.aware.assignment.tags",
+    ),
+    (
         "streams.session.timeout.ms",
         "group.streams.session.timeout.ms",
+    ),
+    (
+        "streams.task.offset.interval.ms",
+        "group.streams.task.offset.interval.ms",
     ),
 ];

@@ -38,6 +38,7 @@ pub(crate) struct Topics {
     names: HashMap<Uuid, StrBytes>,
     /// What was handed out to be changed, where somebody wants to know.
     changes: Option<TopicChanges>,
+    created: u64,
 }
 
 /// What may have changed.
@@ -73,6 +74,12 @@ impl Topics {
         self.note(&name);
         self.names.insert(topic.id, name.clone());
         self.by_name.insert(name, topic);
+        self.created += 1;
+    }
+
+    /// How many topics were ever made: where that has not changed, no topic is new.
+    pub(crate) fn created(&self) -> u64 {
+        self.created
     }
 
     pub(crate) fn remove(&mut self, name: &str) -> Option<Topic> {
@@ -126,6 +133,14 @@ impl Topics {
         }
         self.by_name.get_mut(name)?.partition_mut(index)
     }
+}
+
+/// Whether a topic of this name is Kafka's own.
+pub(crate) fn is_internal_name(name: &str) -> bool {
+    matches!(
+        name,
+        "__consumer_offsets" | "__transaction_state" | "__share_group_state"
+    )
 }
 
 const NAME_CHARS_MAX: usize = 249;

@@ -155,7 +155,7 @@ fn inspect_records(records: Bytes) -> Result<Inspection, Fault> {
             };
             Fault::new(code, error.to_string())
         })?;
-        facts_of(&batch, &rows)
+        Ok(facts_of(&batch, &rows))
     })?;
     Ok(Inspection {
         bytes: records.clone(),
@@ -188,10 +188,7 @@ fn check_header(batch: &RecordBatch<'_>) -> Result<(), Fault> {
     Err(Fault::new(ErrorCode::INVALID_RECORD, fault).by_log())
 }
 
-fn facts_of(batch: &RecordBatch<'_>, rows: &Rows<'_>) -> Result<Facts, Fault> {
-    let invalid = |error: thalweg_protocol::records::RecordError| {
-        Fault::new(ErrorCode::INVALID_RECORD, error.to_string())
-    };
+fn facts_of(batch: &RecordBatch<'_>, rows: &Rows<'_>) -> Facts {
     let mut facts = Facts {
         keyless: None,
         earliest: (i64::MAX, 0),
@@ -214,5 +211,5 @@ fn facts_of(batch: &RecordBatch<'_>, rows: &Rows<'_>) -> Result<Facts, Fault> {
             "max timestamp"
         );
     }
-    Ok(facts)
+    facts
 }

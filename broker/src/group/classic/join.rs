@@ -29,7 +29,12 @@ pub(crate) fn join(
     if caller.version == 0 {
         request.rebalance_timeout_ms = request.session_timeout_ms;
     }
-    if cluster.groups.group(&group_id).is_none() {
+    let found = cluster.groups.group(&group_id);
+    if found.is_some_and(|group| !group.gives_way() && !matches!(group, Group::Classic(_))) {
+        let response = failed(request.member_id, ErrorCode::INCONSISTENT_GROUP_PROTOCOL);
+        return answer_join(reply, response);
+    }
+    if !matches!(found, Some(Group::Classic(_))) {
         if !request.member_id.is_empty() {
             let response = failed(request.member_id, ErrorCode::UNKNOWN_MEMBER_ID);
             return answer_join(reply, response);
