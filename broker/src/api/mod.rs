@@ -155,8 +155,8 @@ impl Call {
 
     fn decode<R: Request>(mut self) -> Result<(Caller, R, Reply<R>), DecodeError> {
         let version = self.caller.version;
+        // What comes after the request is left alone, as Kafka does.
         let request = R::decode(&mut self.body, version)?;
-        self.body.finish()?;
         let reply = Reply::new(version, self.correlation_id, self.sender);
         Ok((self.caller, request, reply))
     }
