@@ -14,7 +14,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use thalweg_protocol::BrokerId;
+use thalweg_protocol::{ApiKey, BrokerId};
 use tokio::io::DuplexStream;
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
@@ -25,10 +25,9 @@ pub(crate) use connection::Peer;
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsError};
 
-use crate::api::Api;
+use crate::api::{APIS, Api};
 use crate::cluster::{Clock, Cluster, Principal};
 use crate::fault::Inject;
-use crate::release::Release;
 
 /// A connection to a broker within this process.
 pub type InMemoryStream = DuplexStream;
@@ -71,8 +70,8 @@ pub(crate) struct Shared {
     states: BTreeMap<BrokerId, watch::Sender<RunState>>,
     stopped: AtomicBool,
     inject: RwLock<Option<Arc<Inject>>>,
-    /// As in the cluster.
-    release: Release,
+    /// What the release offers, worked out once.
+    offered: BTreeMap<ApiKey, (i16, i16)>,
     /// Whether connections have to say whose they are.
     asks_for_sasl: bool,
     wrapping: Wrapping,
@@ -90,8 +89,10 @@ impl Shared {
     ) -> Arc<Self> {
         let running = |id| (id, watch::Sender::new(RunState::Running));
         let states = cluster.nodes.ids().map(running).collect();
+        let range = |api: &Api| Some((api.key, api.offered_by(cluster.release)?));
+        let offered = APIS.iter().filter_map(range).collect();
         let shared = Arc::new(Shared {
-            release: cluster.release,
+            offered,
             asks_for_sasl: cluster.security.asks_for_sasl(),
             cluster: Mutex::new(cluster),
             clock,
@@ -144,7 +145,7 @@ impl Shared {
 
     /// The versions of an API that are offered.
     pub(crate) fn versions(&self, api: &Api) -> Option<(i16, i16)> {
-        api.offered_by(self.release)
+        self.offered.get(&api.key).copied()
     }
 
     /// What chooses faults, if anything does.
