@@ -17,21 +17,15 @@ pub(super) fn metadata(
     caller: &Caller,
     request: MetadataRequest,
 ) -> MetadataResponse {
+    if let Some(error_code) = refusal(&request, caller.version) {
+        return refused(request, error_code);
+    }
     let with_operations = request.include_topic_authorized_operations;
     let of_cluster = request.include_cluster_authorized_operations;
     let mut topics = match request.topics {
         None => all_topics(cluster, caller),
         // In version 0 no topic means all of them.
         Some(topics) if topics.is_empty() && caller.version == 0 => all_topics(cluster, caller),
-        // Kafka fails over a topic without name and id.
-        Some(topics) if topics.iter().any(is_nothing) => {
-            let error_code = ErrorCode::UNKNOWN_SERVER_ERROR;
-            let failed = |topic: MetadataRequestTopic| {
-                let name = topic.name.unwrap_or_default();
-                bare(error_code, Some(name), topic.topic_id)
-            };
-            topics.into_iter().map(failed).collect()
-        }
         Some(topics) => {
             let create = request.allow_auto_topic_creation || caller.version < 4;
             let asked = topics.into_iter();
@@ -65,8 +59,32 @@ pub(super) fn metadata(
     }
 }
 
-fn is_nothing(topic: &MetadataRequestTopic) -> bool {
-    topic.name.is_none() && topic.topic_id.is_zero()
+/// Why Kafka fails over a request as a whole.
+fn refusal(request: &MetadataRequest, version: i16) -> Option<ErrorCode> {
+    let mut topics = request.topics.iter().flatten();
+    // Ids are there in versions 10 and 11, and not to be used yet; a name has to be.
+    if version < 12 && topics.any(|topic| topic.name.is_none() || !topic.topic_id.is_zero()) {
+        return Some(ErrorCode::INVALID_REQUEST);
+    }
+    topics
+        .any(|topic| topic.name.is_none() && topic.topic_id.is_zero())
+        .then_some(ErrorCode::UNKNOWN_SERVER_ERROR)
+}
+
+/// The error for every topic, and nothing about the cluster.
+fn refused(request: MetadataRequest, error_code: ErrorCode) -> MetadataResponse {
+    let topics = request.topics.unwrap_or_default().into_iter();
+    let failed = |topic: MetadataRequestTopic| {
+        bare(
+            error_code,
+            Some(topic.name.unwrap_or_default()),
+            topic.topic_id,
+        )
+    };
+    MetadataResponse {
+        topics: topics.map(failed).collect(),
+        ..Default::default()
+    }
 }
 
 fn may_describe(cluster: &Cluster, caller: &Caller, name: &str) -> bool {
