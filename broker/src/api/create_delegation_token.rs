@@ -13,13 +13,17 @@ pub(super) fn create_delegation_token(
 ) -> CreateDelegationTokenResponse {
     // As if by and for whoever asks, which is what the answer shows.
     let principal = caller.principal.as_ref();
-
+    let (requester_type, requester_name) = match caller.version {
+        // Who asks, beside whom for, is told from version 3 on.
+        3.. => (principal.kind.clone(), principal.name.clone()),
+        _ => Default::default(),
+    };
     CreateDelegationTokenResponse {
         error_code: without_tokens(caller),
         principal_type: principal.kind.clone(),
         principal_name: principal.name.clone(),
-        token_requester_principal_type: principal.kind.clone(),
-        token_requester_principal_name: principal.name.clone(),
+        token_requester_principal_type: requester_type,
+        token_requester_principal_name: requester_name,
         issue_timestamp_ms: -1,
         expiry_timestamp_ms: -1,
         max_timestamp_ms: -1,
