@@ -19,6 +19,7 @@ pub(super) fn join_group(
         Err((member_id, error_code)) => reply.send(&JoinGroupResponse {
             error_code,
             member_id,
+            protocol_name: (caller.version < 7).then(StrBytes::new),
             ..Default::default()
         }),
     }

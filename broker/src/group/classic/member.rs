@@ -60,11 +60,11 @@ pub(super) fn protocols_of(protocols: &[JoinGroupRequestProtocol]) -> Vec<(StrBy
     protocols.iter().map(copy).collect()
 }
 
-/// Answers a JoinGroup: before version 7 the protocol's name cannot be missing.
+/// Answers a JoinGroup: before version 7 the protocol's name cannot be missing, from then on it is
+/// never empty.
 pub(super) fn answer_join(reply: Reply<JoinGroupRequest>, mut response: JoinGroupResponse) {
-    if reply.version() < 7 && response.protocol_name.is_none() {
-        response.protocol_name = Some(StrBytes::new());
-    }
+    let name = response.protocol_name.filter(|name| !name.is_empty());
+    response.protocol_name = name.or((reply.version() < 7).then(StrBytes::new));
     reply.send(&response);
 }
 
