@@ -45,7 +45,8 @@ pub(super) fn describe_client_quotas(
     });
     DescribeClientQuotasResponse {
         error_code,
-        error_message,
+        // Without an error it is empty, not null, as Kafka's is.
+        error_message: error_message.or(Some(StrBytes::new())),
         entries,
         ..Default::default()
     }

@@ -19,8 +19,9 @@ pub(super) fn describe_user_scram_credentials(
     caller: &Caller,
     request: DescribeUserScramCredentialsRequest,
 ) -> DescribeUserScramCredentialsResponse {
+    // Without an error the message is empty, not null, as Kafka's is.
     let mut response = DescribeUserScramCredentialsResponse {
-        error_message: None,
+        error_message: Some(StrBytes::new()),
         ..Default::default()
     };
     if !cluster.authorize_cluster(caller, Operation::Describe) {
