@@ -65,12 +65,14 @@ impl RawCalls {
         }
     }
 
-    /// Waits for the answer to the request sent last.
+    /// Waits for the answer to the oldest request that has none.
     ///
     /// # Panics
     /// The answer cannot be read, or does not come.
     pub async fn answer(&mut self, api: &str, version: i16) -> Value {
-        let stream = self.stream.as_mut().expect("a request was sent");
+        let Some(stream) = self.stream.as_mut() else {
+            return json!({ CLOSED: true });
+        };
         let frame = match timeout(ANSWER_WITHIN, read_frame(stream)).await {
             Ok(Some(frame)) => frame,
             Ok(None) => {

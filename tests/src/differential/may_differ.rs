@@ -88,6 +88,8 @@ pub const MAY_DIFFER: &[MayDiffer] = &[
         "coordinatorEpoch",
         "how often the coordinator has moved",
     ),
+    unordered("ApiVersions", "supportedFeatures", &["name"]),
+    unordered("ApiVersions", "finalizedFeatures", &["name"]),
     ignored(
         "ApiVersions",
         "finalizedFeaturesEpoch",

@@ -13,10 +13,12 @@ mod call;
 mod may_differ;
 mod pair;
 mod records;
+mod replay;
 mod side;
 mod symbols;
 
 pub use call::{Call, RawCalls};
 pub use may_differ::{How, MAY_DIFFER, MayDiffer};
 pub use pair::{Difference, Pair, Tally, compare};
+pub use replay::{LeftOut, Replay};
 pub use side::{Alteration, Side};

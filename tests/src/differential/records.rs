@@ -1,11 +1,14 @@
 //! Record sets as JSON: written for a request, and read from an answer.
 
+use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use thalweg_protocol::ProducerId;
 use thalweg_protocol::records::{
     BatchSeal, Columns, Compression, Compressor, ControlRecord, Decompressor, RecordBatch,
-    RecordBatchBuilder, RecordBatches, RecordRef, Rows, TimestampType,
+    RecordBatchBuilder, RecordBatches, RecordRef, Rows, TimestampType, reseal,
 };
+
+use crate::json::from_base64;
 
 /// Where the checksum of a batch is.
 const CRC_POSITION: usize = 17;
@@ -26,6 +29,33 @@ pub(super) fn batches_from_json(set: &Map<String, Value>) -> Vec<u8> {
         }
     }
     bytes
+}
+
+/// The producer of the first batch, if that is idempotent.
+pub(super) fn producer_of(bytes: &[u8]) -> Option<i64> {
+    let batch = RecordBatches::new(bytes).next()?.ok()?;
+    Some(batch.producer_id().0).filter(|id| *id >= 0)
+}
+
+/// The batch of `{"_sealed", "producerId"}`, as this producer would have sent it.
+pub(super) fn resealed(set: &Map<String, Value>) -> Vec<u8> {
+    let sealed = set
+        .get("_sealed")
+        .and_then(Value::as_str)
+        .and_then(from_base64);
+    let sealed = sealed.expect("records");
+    let producer = set.get("producerId").and_then(Value::as_i64);
+    let batch = RecordBatches::new(&sealed)
+        .next()
+        .expect("a batch")
+        .expect("a batch");
+    reseal(
+        &Bytes::copy_from_slice(&sealed),
+        ProducerId(producer.expect("a producer")),
+        batch.producer_epoch(),
+        batch.base_sequence(),
+    )
+    .to_vec()
 }
 
 fn batch_from_json(batch: &Value) -> Vec<u8> {

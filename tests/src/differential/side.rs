@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use super::call::{Call, RawCalls};
 use super::may_differ::{BROKERS_TIME, How, rule_for};
-use super::records::{batches_from_json, batches_to_json};
+use super::records::{batches_from_json, batches_to_json, producer_of, resealed};
 use super::symbols::{Symbols, is_name};
 use crate::json::{from_base64, to_base64};
 
@@ -104,6 +104,54 @@ impl Side {
             .collect()
     }
 
+    /// Sends a request without waiting for its answer.
+    pub(super) async fn send(&mut self, call: &Call) {
+        let body = self.with_values(&call.body);
+        let connection = self.connection(call.connection);
+        connection.send(call.api, call.version, &body).await;
+    }
+
+    /// Waits for the answer to the oldest request of a connection that has none.
+    pub(super) async fn answer(&mut self, connection: u8, api: &str, version: i16) -> Value {
+        self.connection(connection).answer(api, version).await
+    }
+
+    /// Takes an answer for this side's own: what it gives out is known from now on.
+    pub(super) fn told(&mut self, api: &str, answer: Value) -> Value {
+        self.comparable(api, answer)
+    }
+
+    /// Puts names in where a request, sent to this side alone, has what it has given out.
+    pub(super) fn name_known(&self, field: &str, value: &Value) -> Value {
+        if let Some(name) = self.symbols.known(field, value) {
+            return Value::from(name);
+        }
+        match value {
+            Value::Array(elements) => {
+                let named = elements.iter().map(|e| self.name_known(field, e));
+                named.collect()
+            }
+            Value::Object(fields) => {
+                let named = fields
+                    .iter()
+                    .map(|(name, value)| (name.clone(), self.name_known(name, value)));
+                Value::Object(named.collect())
+            }
+            Value::String(records) if field == "records" => {
+                let bytes = from_base64(records).unwrap_or_default();
+                let producer = producer_of(&bytes).map(Value::from);
+                let name = producer.and_then(|id| self.symbols.known("producerId", &id));
+                match name {
+                    Some(name) => json!({"_sealed": records, "producerId": name}),
+                    None => value.clone(),
+                }
+            }
+            // Nothing new is waited for: it comes when it came.
+            Value::Number(_) if field == "maxWaitMs" => json!(20),
+            other => other.clone(),
+        }
+    }
+
     async fn call_once(&mut self, call: &Call) -> Value {
         let body = self.with_values(&call.body);
         let connection = self.connection(call.connection);
@@ -132,10 +180,13 @@ impl Side {
                     .iter()
                     .map(|(name, value)| (name.clone(), self.with_values(value)));
                 let resolved = resolved.collect();
-                match fields.contains_key("_batches") {
-                    true => Value::from(to_base64(&batches_from_json(&resolved))),
-                    false => Value::Object(resolved),
+                if fields.contains_key("_batches") {
+                    return Value::from(to_base64(&batches_from_json(&resolved)));
                 }
+                if fields.contains_key("_sealed") {
+                    return Value::from(to_base64(&resealed(&resolved)));
+                }
+                Value::Object(resolved)
             }
             other => other.clone(),
         }
@@ -276,7 +327,7 @@ fn sort_key(symbols: &Symbols, element: &Value, keys: &[&str]) -> Vec<String> {
     }
 }
 
-fn says_not_yet(answer: &Value) -> bool {
+pub(super) fn says_not_yet(answer: &Value) -> bool {
     match answer {
         Value::Array(elements) => elements.iter().any(says_not_yet),
         Value::Object(fields) => fields.iter().any(|(name, value)| {
