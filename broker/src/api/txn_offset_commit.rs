@@ -50,7 +50,8 @@ pub(super) fn txn_offset_commit(
         }
         check_coordinator(cluster, &committer.group_id, caller)?;
         check_transaction(cluster, caller, &producer, &committer.group_id)?;
-        commit_in_transaction(cluster, &committer, producer.id, commits)
+        let who = (producer.id, producer.epoch);
+        commit_in_transaction(cluster, &committer, who, commits)
     });
     TxnOffsetCommitResponse {
         topics: outcomes.into_iter().map(write).collect(),

@@ -69,8 +69,9 @@ impl Cluster {
         }
     }
 
-    /// Answers the requests whose partitions changed. To be called before the lock is given back.
+    /// Writes down what groups did, and answers the requests whose partitions changed. To be called before the lock is given back.
     pub(crate) fn settle(&mut self) {
+        crate::group::write_changes(self);
         while let Some(place) = self.waiting.touched.pop_first() {
             let ids = self.waiting.by_partition.remove(&place).unwrap_or_default();
             let mut still = Vec::new();

@@ -2,6 +2,7 @@
 
 use thalweg_protocol::{ErrorCode, Offset, PartitionId, ProducerId, StrBytes};
 
+use super::journal::{Change, What};
 use super::kinds::{Claim, Group};
 use super::{ClassicGroup, CommittedOffset, classic, insert};
 use crate::cluster::Cluster;
@@ -65,6 +66,7 @@ pub(crate) fn commit(
     let expires_ms = (retention_ms != -1).then(|| now_ms.saturating_add(retention_ms));
     let store = |cluster: &mut Cluster, commit: &Commit, mut offset: CommittedOffset| {
         offset.expires_ms = expires_ms;
+        note(cluster, committer, commit, &offset, None);
         let offsets = &mut cluster.groups.offsets;
         offsets.commit(&committer.group_id, &commit.topic, commit.partition, offset);
     };
@@ -79,7 +81,7 @@ pub(crate) fn commit(
 pub(crate) fn commit_in_transaction(
     cluster: &mut Cluster,
     committer: &Committer,
-    producer_id: ProducerId,
+    (producer_id, producer_epoch): (ProducerId, i16),
     commits: &[Commit],
 ) -> Result<Vec<ErrorCode>, ErrorCode> {
     let unknown = match committer.version {
@@ -88,6 +90,8 @@ pub(crate) fn commit_in_transaction(
     };
     check_or_create(cluster, committer, commits, true, unknown)?;
     let store = |cluster: &mut Cluster, commit: &Commit, offset: CommittedOffset| {
+        let producer = Some((producer_id, producer_epoch));
+        note(cluster, committer, commit, &offset, producer);
         let (group, topic) = (&committer.group_id, &commit.topic);
         let offsets = &mut cluster.groups.offsets;
         offsets.commit_in_transaction(producer_id, group, topic, commit.partition, offset);
@@ -131,6 +135,25 @@ fn check_or_create(
         }
         None => Err(unknown),
     }
+}
+
+/// What a commit says is to be written down.
+fn note(
+    cluster: &mut Cluster,
+    committer: &Committer,
+    commit: &Commit,
+    offset: &CommittedOffset,
+    producer: Option<(ProducerId, i16)>,
+) {
+    cluster.groups.journal.push(Change {
+        group: committer.group_id.clone(),
+        what: What::Offset {
+            topic: commit.topic.clone(),
+            partition: commit.partition,
+            value: Some(offset.clone()),
+            producer,
+        },
+    });
 }
 
 fn store_all(

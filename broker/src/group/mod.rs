@@ -9,6 +9,7 @@ mod commit;
 mod commit_check;
 pub(crate) mod consumer;
 mod faults;
+mod journal;
 mod kinds;
 mod offsets;
 mod removal;
@@ -33,6 +34,8 @@ pub(crate) use commit::{Commit, Committer, commit, commit_in_transaction, unstab
 pub(crate) use commit_check::CommitCheck;
 pub(crate) use consumer::{ConsumerGroup, ConsumerTimer};
 pub(crate) use faults::Fault;
+use journal::Change;
+pub(crate) use journal::write_changes;
 pub(crate) use kinds::{Claim, Group};
 pub(crate) use offsets::{CommittedOffset, GroupOffsets, Offsets, TopicOffsets};
 pub(crate) use removal::{check_offset_delete, delete_group, delete_offset, topic_deleted};
@@ -48,6 +51,8 @@ pub(crate) struct Groups {
     pub(crate) offsets: Offsets,
     /// When it is looked for offsets and groups that have expired.
     expiry_timer: Option<TimerId>,
+    /// What is to be written to `__consumer_offsets`.
+    journal: Vec<Change>,
     /// The leader epoch of each partition of `__consumer_offsets`, and whether it has a leader.
     coordinators: BTreeMap<PartitionId, (i32, bool)>,
 }
@@ -76,6 +81,13 @@ impl Groups {
 pub(crate) fn insert(cluster: &mut Cluster, id: StrBytes, group: Group) {
     cluster.groups.by_id.insert(id, group);
     removal::look_for_expiry_later(cluster);
+}
+
+/// Offsets of a group were found on disk. Its members are forgotten, as they have to join again
+/// anyway: it is there without any, of the kind that every other kind can take the place of.
+pub(crate) fn restore(cluster: &mut Cluster, id: &StrBytes) {
+    let group = ClassicGroup::new(id.clone(), cluster.now.wall_ms);
+    insert(cluster, id.clone(), Group::Classic(group));
 }
 
 /// What a timer of a group is for.

@@ -204,29 +204,31 @@ impl Offsets {
         self.by_group.contains_key(group)
     }
 
-    /// Forgets a partition's offset, the pending ones too.
-    pub(crate) fn remove(&mut self, group: &str, topic: &str, partition: PartitionId) {
+    /// Forgets a partition's offset, the pending ones too. Whether there was any.
+    pub(crate) fn remove(&mut self, group: &str, topic: &str, partition: PartitionId) -> bool {
         self.note(group);
         let Some(offsets) = self.by_group.get_mut(group) else {
-            return;
+            return false;
         };
+        let mut any = false;
         let tables = offsets.pending.values_mut().chain([&mut offsets.committed]);
         for table in tables {
             if let Some(partitions) = table.get_mut(topic) {
-                partitions.remove(&partition);
+                any |= partitions.remove(&partition).is_some();
                 if partitions.is_empty() {
                     table.remove(topic);
                 }
             }
         }
         self.drop_if_empty(group);
+        any
     }
 
-    /// Forgets everything of a group.
-    pub(crate) fn remove_group(&mut self, group: &str) {
+    /// Forgets everything of a group. Returns of what there were offsets.
+    pub(crate) fn remove_group(&mut self, group: &str) -> BTreeSet<(StrBytes, PartitionId)> {
         self.note(group);
         let Some(offsets) = self.by_group.remove(group) else {
-            return;
+            return BTreeSet::new();
         };
         for producer in offsets.pending.keys() {
             if let Some(groups) = self.groups_of.get_mut(producer) {
@@ -236,32 +238,38 @@ impl Offsets {
                 }
             }
         }
+        let tables = offsets.pending.values().chain([&offsets.committed]);
+        tables.flat_map(places).collect()
     }
 
-    /// Forgets everything of a topic.
-    pub(crate) fn remove_topic(&mut self, topic: &str) {
+    /// Forgets everything of a topic. Returns of which groups and partitions there were offsets.
+    pub(crate) fn remove_topic(&mut self, topic: &str) -> BTreeSet<(StrBytes, PartitionId)> {
+        let mut gone = BTreeSet::new();
         if let Some(changed) = &mut self.changed {
             changed.extend(self.by_group.keys().cloned());
         }
-        self.by_group.retain(|_, offsets| {
-            offsets.committed.remove(topic);
-            for pending in offsets.pending.values_mut() {
-                pending.remove(topic);
+        self.by_group.retain(|group, offsets| {
+            let tables = offsets.pending.values_mut().chain([&mut offsets.committed]);
+            for partitions in tables.filter_map(|table| table.remove(topic)) {
+                gone.extend(partitions.into_keys().map(|it| (group.clone(), it)));
             }
             !(offsets.committed.is_empty() && offsets.pending.is_empty())
         });
+        gone
     }
 
-    /// Forgets the committed offsets that `is_expired` picks, of partitions without pending ones.
+    /// Forgets the committed offsets that `is_expired` picks, of partitions without pending ones, and
+    /// returns which they were.
     pub(crate) fn expire(
         &mut self,
         group: &str,
         is_expired: impl Fn(&str, &CommittedOffset) -> bool,
-    ) {
+    ) -> Vec<(StrBytes, PartitionId)> {
         self.note(group);
         let Some(offsets) = self.by_group.get_mut(group) else {
-            return;
+            return Vec::new();
         };
+        let mut gone = Vec::new();
         let GroupOffsets { committed, pending } = offsets;
         let is_pending = |topic: &str, partition: &PartitionId| {
             let mut tables = pending.values().filter_map(|table| table.get(topic));
@@ -269,11 +277,16 @@ impl Offsets {
         };
         committed.retain(|topic, partitions| {
             partitions.retain(|partition, offset| {
-                !is_expired(topic, offset) || is_pending(topic, partition)
+                let kept = !is_expired(topic, offset) || is_pending(topic, partition);
+                if !kept {
+                    gone.push((topic.clone(), *partition));
+                }
+                kept
             });
             !partitions.is_empty()
         });
         self.drop_if_empty(group);
+        gone
     }
 
     /// Offsets of groups that have neither are not kept.
@@ -291,6 +304,14 @@ fn entry<'a>(
     group: &StrBytes,
 ) -> &'a mut GroupOffsets {
     by_group.entry(group.clone()).or_default()
+}
+
+/// What a table has offsets of.
+fn places(table: &TopicOffsets) -> impl Iterator<Item = (StrBytes, PartitionId)> + '_ {
+    table.iter().flat_map(|(topic, partitions)| {
+        let partitions = partitions.keys();
+        partitions.map(move |partition| (topic.clone(), *partition))
+    })
 }
 
 fn put(

@@ -4,9 +4,33 @@ use std::time::Duration;
 
 use thalweg_protocol::{ErrorCode, PartitionId, StrBytes};
 
+use super::journal::{Change, What};
 use super::kinds::{ExpiresFrom, Group};
-use super::{CommittedOffset, GroupTimer};
+use super::{CommittedOffset, GroupTimer, Groups};
 use crate::cluster::{Cluster, Timer};
+
+impl Groups {
+    /// A group is no longer there.
+    fn removed(&mut self, id: StrBytes, removed: Option<Group>) {
+        if let Some(Group::Classic(_)) = removed {
+            let what = What::Group(None);
+            self.journal.push(Change { group: id, what });
+        }
+    }
+
+    /// An offset is no longer there.
+    fn forgotten(&mut self, group: &StrBytes, topic: StrBytes, partition: PartitionId) {
+        self.journal.push(Change {
+            group: group.clone(),
+            what: What::Offset {
+                topic,
+                partition,
+                value: None,
+                producer: None,
+            },
+        });
+    }
+}
 
 /// Deletes a group without members, and its offsets.
 ///
@@ -18,8 +42,13 @@ pub(crate) fn delete_group(cluster: &mut Cluster, group_id: &str) -> Result<(), 
         .group(group_id)
         .ok_or(ErrorCode::GROUP_ID_NOT_FOUND)?;
     group.check_delete()?;
-    groups.remove(group_id);
-    groups.offsets.remove_group(group_id);
+    let removed = groups.remove(group_id);
+    let gone = groups.offsets.remove_group(group_id);
+    let id = StrBytes::from(group_id);
+    for (topic, partition) in gone {
+        groups.forgotten(&id, topic, partition);
+    }
+    groups.removed(id, removed);
     cluster.forget_share_group(group_id);
     Ok(())
 }
@@ -48,13 +77,18 @@ pub(crate) fn delete_offset(
     if group.is_some_and(|group| group.is_subscribed_to(topic)) {
         return Err(ErrorCode::GROUP_SUBSCRIBED_TO_TOPIC);
     }
-    cluster.groups.offsets.remove(group_id, topic, partition);
+    if cluster.groups.offsets.remove(group_id, topic, partition) {
+        let group = StrBytes::from(group_id);
+        cluster.groups.forgotten(&group, topic.into(), partition);
+    }
     Ok(())
 }
 
 /// A topic is gone, and the offsets committed of it with it.
 pub(crate) fn topic_deleted(cluster: &mut Cluster, topic: &str) {
-    cluster.groups.offsets.remove_topic(topic);
+    for (group, partition) in cluster.groups.offsets.remove_topic(topic) {
+        cluster.groups.forgotten(&group, topic.into(), partition);
+    }
 }
 
 /// Looks for what has expired later on, if there is anything that may.
@@ -77,19 +111,25 @@ pub(super) fn expire(cluster: &mut Cluster) {
     let retention_ms = cluster.settings.number("offsets.retention.minutes") * 60_000;
     let groups = &mut cluster.groups;
     let mut gone: Vec<StrBytes> = Vec::new();
+    let mut forgotten = Vec::new();
     for (id, group) in &groups.by_id {
         if let Some(from) = group.offsets_expire_from() {
             let expired = |topic: &str, offset: &CommittedOffset| {
                 !group.is_subscribed_to(topic) && is_expired(offset, from, now_ms, retention_ms)
             };
-            groups.offsets.expire(id, expired);
+            let expired = groups.offsets.expire(id, expired);
+            forgotten.extend(expired.into_iter().map(|it| (id.clone(), it)));
         }
         if Group::is_empty(group) && !groups.offsets.has_any(id) {
             gone.push(id.clone());
         }
     }
     for id in gone {
-        groups.by_id.remove(&id);
+        let removed = groups.by_id.remove(&id);
+        groups.removed(id, removed);
+    }
+    for (group, (topic, partition)) in forgotten {
+        groups.forgotten(&group, topic, partition);
     }
     look_for_expiry_later(cluster);
 }

@@ -159,6 +159,7 @@ fn existing(cluster: &Cluster, replicas: &[i32]) -> Vec<BrokerId> {
 
 fn restore_group(cluster: &mut Cluster, group: &str, saved: &SavedGroup) {
     let group = StrBytes::from(group);
+    crate::group::restore(cluster, &group);
     let offsets = &mut cluster.groups.offsets;
     for saved in &saved.committed {
         let topic = StrBytes::from(saved.topic.as_str());

@@ -9,9 +9,12 @@
 )]
 
 mod classic_groups;
+mod consumer_offsets;
+mod data;
 mod data;
 mod faults;
 mod group_admin;
+mod hostile_groups;
 mod members;
 mod offsets;
 mod produce_fetch;

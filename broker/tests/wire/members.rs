@@ -175,6 +175,7 @@ impl Member {
     /// Commits an offset of `bids` 0 as this member.
     pub(crate) async fn commit(&mut self, offset: i64) -> ErrorCode {
         let mut request = commit_request("bids", 0, offset);
+        request.group_id = self.request.group_id.clone();
         request.member_id = self.id();
         request.generation_id_or_member_epoch = self.joined.generation_id;
         request.group_instance_id = self.request.group_instance_id.clone();

@@ -233,7 +233,7 @@ impl ClassicGroup {
         self.update(&member_id, attempt.request, reply);
         match self.state {
             State::Stable if self.vote() == self.protocol_name => {
-                self.store();
+                self.store(scope);
                 let mut response = self.joined(&member_id);
                 if attempt.caller.version >= SKIP_ASSIGNMENT {
                     response.skip_assignment = self.is_leader(&member_id);

@@ -30,8 +30,9 @@ use std::time::Duration;
 
 use thalweg_protocol::{ErrorCode, StrBytes};
 
-use super::GroupTimer;
+use super::journal::Change;
 use super::kinds::{Claim, Group};
+use super::{GroupTimer, Groups};
 use crate::cluster::{Cluster, Now, Timer, TimerId, Timers};
 use crate::settings::Settings;
 
@@ -123,6 +124,7 @@ pub(super) struct Scope<'a> {
     pub(super) timers: &'a mut Timers<Timer>,
     pub(super) random: &'a mut fastrand::Rng,
     pub(super) settings: &'a Settings,
+    pub(super) journal: &'a mut Vec<Change>,
 }
 
 impl Scope<'_> {
@@ -152,7 +154,8 @@ fn with_group<T>(
     group_id: &str,
     act: impl FnOnce(&mut ClassicGroup, &mut Scope<'_>) -> T,
 ) -> Option<T> {
-    let Group::Classic(group) = cluster.groups.by_id.get_mut(group_id)? else {
+    let Groups { by_id, journal, .. } = &mut cluster.groups;
+    let Group::Classic(group) = by_id.get_mut(group_id)? else {
         return None;
     };
     let mut scope = Scope {
@@ -161,6 +164,7 @@ fn with_group<T>(
         timers: &mut cluster.timers,
         random: &mut cluster.random,
         settings: &cluster.settings,
+        journal,
     };
     Some(act(group, &mut scope))
 }

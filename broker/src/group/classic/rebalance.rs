@@ -133,7 +133,7 @@ impl ClassicGroup {
         self.subscribed_topics = self.find_subscribed_topics();
         if self.members.is_empty() {
             self.move_to(State::Empty, scope.now);
-            return self.store();
+            return self.store(scope);
         }
         self.move_to(State::CompletingRebalance, scope.now);
         let ids: Vec<StrBytes> = self.members.keys().cloned().collect();

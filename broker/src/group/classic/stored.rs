@@ -5,12 +5,14 @@
 //! next coordinator, and has to ask it again.
 
 use bytes::Bytes;
+use thalweg_protocol::messages::{GroupMetadataValue, MemberMetadata};
 use thalweg_protocol::{ErrorCode, StrBytes};
 
 use super::join::failed;
 use super::member::{Member, answer_join, answer_sync};
 use super::membership::sync_failed;
 use super::{ClassicGroup, Scope, State};
+use crate::group::journal::{Change, What};
 
 /// A group as it was written down last.
 #[derive(Debug, Clone, Default)]
@@ -35,9 +37,35 @@ struct StoredMember {
     assignment: Bytes,
 }
 
+impl Stored {
+    /// As it is in `__consumer_offsets`.
+    fn as_record(&self) -> GroupMetadataValue {
+        let member = |(id, member): &(StrBytes, StoredMember)| MemberMetadata {
+            member_id: id.clone(),
+            group_instance_id: member.instance_id.clone(),
+            client_id: member.client_id.clone(),
+            client_host: member.client_host.clone(),
+            rebalance_timeout: member.rebalance_timeout_ms,
+            session_timeout: member.session_timeout_ms,
+            subscription: member.metadata.clone(),
+            assignment: member.assignment.clone(),
+            ..Default::default()
+        };
+        GroupMetadataValue {
+            protocol_type: self.protocol_type.clone().unwrap_or_default(),
+            generation: self.generation,
+            protocol: self.protocol_name.clone(),
+            leader: self.leader.clone(),
+            current_state_timestamp: self.state_since_ms.unwrap_or(-1),
+            members: self.members.iter().map(member).collect(),
+            ..Default::default()
+        }
+    }
+}
+
 impl ClassicGroup {
     /// Writes the group down as it is.
-    pub(super) fn store(&mut self) {
+    pub(super) fn store(&mut self, scope: &mut Scope<'_>) {
         let protocol = self.protocol_name.as_deref().unwrap_or_default();
         let stored = |(id, member): (&StrBytes, &Member)| {
             let stored = StoredMember {
@@ -59,6 +87,10 @@ impl ClassicGroup {
             state_since_ms: Some(self.state_since_ms),
             members: self.members.iter().map(stored).collect(),
         };
+        scope.journal.push(Change {
+            group: self.id.clone(),
+            what: What::Group(Some(self.stored.as_record())),
+        });
     }
 
     /// Another coordinator takes over, or none: whoever waits has to find it, and the group is what

@@ -103,7 +103,7 @@ impl ClassicGroup {
             self.renew_session(scope, &id);
         }
         self.move_to(State::Stable, scope.now);
-        self.store();
+        self.store(scope);
     }
 }
 
