@@ -76,11 +76,13 @@ async fn offsets_partition(admin: &Admin, group_id: &str) -> Option<TopicPartiti
     ))
 }
 
-/// `String.hashCode() & Integer.MAX_VALUE`.
+/// `String.hashCode()` without its sign, as Kafka's `Utils.abs` takes it off: 0 for the one number that
+/// has no positive counterpart.
 fn java_hash(text: &str) -> u32 {
-    text.encode_utf16().fold(0_u32, |hash, unit| {
-        hash.wrapping_mul(31).wrapping_add(u32::from(unit))
-    }) & 0x7fff_ffff
+    let hash = text.encode_utf16().fold(0_i32, |hash, unit| {
+        hash.wrapping_mul(31).wrapping_add(i32::from(unit))
+    });
+    hash.checked_abs().unwrap_or(0).unsigned_abs()
 }
 
 #[cfg(test)]
@@ -89,9 +91,10 @@ mod tests {
 
     #[test]
     fn a_groups_offsets_are_looked_for_where_java_puts_them() {
-        // From `Math.abs("...".hashCode()) % 50` in Java, where the sign bit is masked off.
+        // From `Utils.abs("...".hashCode())` in Java.
         assert_eq!(java_hash("hello"), 99_162_322);
         assert_eq!(java_hash(""), 0);
+        assert_eq!(java_hash("my-group"), 1_906_497_762, "hashes below zero");
         assert_eq!(
             java_hash("polygenelubricants"),
             0,
