@@ -8,6 +8,10 @@ use super::{CommitCheck, ConsumerGroup, ShareGroup, StreamsGroup};
 
 /// A group of one kind.
 #[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "groups are few, and lie in one table"
+)]
 pub(crate) enum Group {
     /// Members assign among themselves; also what keeps offsets of no members at all.
     Classic(ClassicGroup),

@@ -14,7 +14,7 @@ mod session;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use thalweg_protocol::{PartitionId, StrBytes, Uuid};
 use tokio::time::Instant;
@@ -22,7 +22,7 @@ use tokio::time::Instant;
 pub(crate) use acknowledge::{Answered, Said, acknowledge};
 pub(crate) use config::{Reset, ShareConfig};
 pub(crate) use fetch::{Fetching, lock_ms};
-pub(crate) use partition::{Acknowledgement, SharePartition};
+pub(crate) use partition::{Acknowledgement, Known, SharePartition};
 pub(crate) use session::{Changes, Place, SessionKey, Sessions, Step};
 
 use crate::cluster::{Cluster, Timer, TimerId};
@@ -49,9 +49,42 @@ struct Shared {
 pub(crate) struct Shares {
     pub(crate) sessions: Sessions,
     by_group: BTreeMap<StrBytes, BTreeMap<Place, Shared>>,
+    /// What may have changed, where somebody wants to know.
+    changes: Option<BTreeSet<(StrBytes, Place)>>,
 }
 
 impl Shares {
+    /// Notes from now on what may change.
+    pub(crate) fn note_changes(&mut self) {
+        self.changes = Some(BTreeSet::new());
+    }
+
+    /// What may have changed since the last time.
+    pub(crate) fn take_changes(&mut self) -> BTreeSet<(StrBytes, Place)> {
+        let changes = self.changes.as_mut().map(std::mem::take);
+        changes.unwrap_or_default()
+    }
+
+    fn note(&mut self, group_id: &str, place: Place) {
+        if let Some(changes) = &mut self.changes {
+            changes.insert((group_id.into(), place));
+        }
+    }
+
+    /// Takes up what was written down of a partition.
+    pub(crate) fn restore(&mut self, group_id: StrBytes, place: Place, state: SharePartition) {
+        let shared = Shared {
+            state,
+            // Every start is an election.
+            leader_epoch: -1,
+            timer: None,
+        };
+        self.by_group
+            .entry(group_id)
+            .or_default()
+            .insert(place, shared);
+    }
+
     /// The state of a partition, if the group has begun to read it.
     pub(crate) fn state(&self, group_id: &str, place: &Place) -> Option<&SharePartition> {
         let shared = self.by_group.get(group_id)?.get(place)?;
@@ -78,6 +111,7 @@ impl Cluster {
         };
         let of_group = self.shares.by_group.entry(group_id.clone()).or_default();
         let before = of_group.insert(place, shared);
+        self.shares.note(group_id, place);
         if let Some((_, timer)) = before.and_then(|before| before.timer) {
             self.timers.cancel(timer);
         }
@@ -86,6 +120,11 @@ impl Cluster {
 
     /// Forgets what a group did with a topic. Whether it did anything.
     pub(crate) fn forget_share_topic(&mut self, group_id: &str, topic_id: Uuid) -> bool {
+        for place in self.shares.places(group_id) {
+            if place.0 == topic_id {
+                self.shares.note(group_id, place);
+            }
+        }
         let Some(of_group) = self.shares.by_group.get_mut(group_id) else {
             return false;
         };
@@ -192,6 +231,7 @@ impl Cluster {
     }
 
     fn set_lock_timer(&mut self, group_id: &StrBytes, place: Place) {
+        self.shares.note(group_id, place);
         let Some(shared) = self.shared(group_id, &place) else {
             return;
         };

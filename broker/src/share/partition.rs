@@ -43,6 +43,17 @@ struct Run {
     deliveries: i16,
 }
 
+/// Neighbours in the same state, as they are written down: locks are not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Known {
+    pub(crate) first: i64,
+    pub(crate) last: i64,
+    /// How often they were delivered and came back.
+    pub(crate) deliveries: i16,
+    /// `Some` where they are done with: whether they were processed.
+    pub(crate) done: Option<bool>,
+}
+
 /// A range of records that were acquired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Acquired {
@@ -123,6 +134,43 @@ impl SharePartition {
             end: start,
             runs: BTreeMap::new(),
         }
+    }
+
+    /// What was written down, with what it begins with.
+    pub(crate) fn restored(start: i64, known: &[Known]) -> Self {
+        let mut partition = SharePartition::new(start);
+        for known in known {
+            // What is out of order was never written.
+            if known.first != partition.end || known.last < known.first {
+                break;
+            }
+            let state = match known.done {
+                None => State::Available,
+                Some(true) => State::Acknowledged,
+                Some(false) => State::Archived,
+            };
+            partition.insert(known.first, known.last, state, known.deliveries.max(0));
+        }
+        partition
+    }
+
+    /// What a leader writes down for the next.
+    pub(crate) fn known(&self) -> Vec<Known> {
+        let known = |(first, run): (&i64, &Run)| {
+            let (deliveries, done) = match run.state {
+                State::Available => (run.deliveries, None),
+                State::Acquired { .. } => ((run.deliveries - 1).max(0), None),
+                State::Acknowledged => (run.deliveries, Some(true)),
+                State::Archived => (run.deliveries, Some(false)),
+            };
+            Known {
+                first: *first,
+                last: run.last,
+                deliveries,
+                done,
+            }
+        };
+        self.runs.iter().map(known).collect()
     }
 
     /// The first offset that is not done with.
@@ -426,12 +474,7 @@ impl SharePartition {
     /// Forgets locks, as a new leader does, which knows only what was written down: how often a
     /// record came back, and what is done with.
     pub(crate) fn forget_locks(&mut self) {
-        for run in self.runs.values_mut() {
-            if matches!(run.state, State::Acquired { .. }) {
-                run.state = State::Available;
-                run.deliveries = (run.deliveries - 1).max(0);
-            }
-        }
+        *self = SharePartition::restored(self.start, &self.known());
         self.join();
     }
 

@@ -10,9 +10,10 @@ use thalweg_protocol::{BrokerId, PartitionId, ProducerId, StrBytes, Uuid};
 
 use super::files::{PartitionFiles, remove_folder};
 use super::journal::Journal;
-use super::saved::{SavedGroup, SavedTopic, SavedTransaction};
+use super::saved::{SavedGroup, SavedShare, SavedTopic, SavedTransaction};
 use super::{DataError, Store};
 use crate::cluster::Cluster;
+use crate::group::{Group, ShareGroup, insert as insert_group};
 use crate::log::Log;
 use crate::topic::{Partition, Topic, TopicConfig};
 use crate::transaction;
@@ -66,6 +67,7 @@ pub(crate) fn load(cluster: &mut Cluster, folder: &Path) -> Result<(), DataError
                     transactions.insert(id.into(), transaction);
                 })
             }
+            Some(("share", _)) => parse(value).and_then(|saved| restore_share(cluster, &saved)),
             Some(("start", _)) => Some(()),
             _ if key == "next producer id" => parse(value).map(|next| next_producer_id = next),
             _ if key == "cluster id" => {
@@ -83,6 +85,7 @@ pub(crate) fn load(cluster: &mut Cluster, folder: &Path) -> Result<(), DataError
     cluster.topics.note_changes();
     cluster.groups.offsets.note_changes();
     cluster.transactions.note_changes();
+    cluster.shares.note_changes();
     cluster.store = Some(store);
     transaction::resume(cluster);
     Ok(())
@@ -172,6 +175,19 @@ fn restore_group(cluster: &mut Cluster, group: &str, saved: &SavedGroup) {
             offsets.commit_in_transaction(producer, &group, &topic, partition, saved.offset());
         }
     }
+}
+
+/// `None` where the topic's id is none. The group is there without members: they join again.
+fn restore_share(cluster: &mut Cluster, saved: &SavedShare) -> Option<()> {
+    let topic_id: Uuid = saved.topic_id.parse().ok()?;
+    let group_id = StrBytes::from(saved.group.as_str());
+    if cluster.groups.group(&group_id).is_none() {
+        let group = Group::Share(ShareGroup::default());
+        insert_group(cluster, group_id.clone(), group);
+    }
+    let place = (topic_id, PartitionId(saved.partition));
+    cluster.shares.restore(group_id, place, saved.state());
+    Some(())
 }
 
 /// Removes folders of partitions that are no longer: the process died before it did.

@@ -1,4 +1,5 @@
-//! What `--data` keeps on disk: topics, batches, committed offsets, transactions.
+//! What `--data` keeps on disk: topics, batches, committed offsets, transactions, how far share groups
+//! have come.
 //!
 //! ```text
 //!   DIR/lock                                  held by the process that uses the folder
@@ -28,7 +29,7 @@ use thalweg_protocol::{PartitionId, StrBytes, Uuid};
 
 use self::files::PartitionFiles;
 use self::journal::Journal;
-use self::saved::{SavedGroup, SavedTopic, SavedTransaction};
+use self::saved::{SavedGroup, SavedShare, SavedTopic, SavedTransaction};
 use crate::cluster::Cluster;
 use crate::transaction::State;
 
@@ -168,6 +169,12 @@ impl Store {
             let saved = cluster.groups.offsets.of_group(&group).map(SavedGroup::of);
             self.journal
                 .put(&format!("offsets/{group}"), saved.as_ref())?;
+        }
+        for (group, place) in cluster.shares.take_changes() {
+            let state = cluster.shares.state(&group, &place);
+            let saved = state.map(|state| SavedShare::of(&group, &place, state));
+            let key = format!("share/{}/{}/{group}", place.0, place.1);
+            self.journal.put(&key, saved.as_ref())?;
         }
         for id in transactions {
             self.save_transaction(cluster, &id)?;

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use thalweg_protocol::{BrokerId, Offset, PartitionId, ProducerId, StrBytes};
+use thalweg_protocol::{BrokerId, Offset, PartitionId, ProducerId, StrBytes, Uuid};
 
 use crate::group::{CommittedOffset, GroupOffsets, TopicOffsets};
+use crate::share::{Known, SharePartition};
 use crate::topic::Topic;
 use crate::transaction::{Protocol, State, Transaction};
 
@@ -99,6 +100,41 @@ impl SavedOffset {
             CommittedOffset::new(offset, self.leader_epoch, metadata, self.committed_ms);
         committed.expires_ms = self.expires_ms;
         committed
+    }
+}
+
+/// How far a share group has come in a partition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct SavedShare {
+    pub(super) group: String,
+    pub(super) topic_id: String,
+    pub(super) partition: i32,
+    start: i64,
+    /// First, last, deliveries, and whether they were processed, where they are done with.
+    runs: Vec<(i64, i64, i16, Option<bool>)>,
+}
+
+impl SavedShare {
+    pub(super) fn of(group: &str, place: &(Uuid, PartitionId), state: &SharePartition) -> Self {
+        let run = |known: Known| (known.first, known.last, known.deliveries, known.done);
+        SavedShare {
+            group: group.to_owned(),
+            topic_id: place.0.to_string(),
+            partition: place.1.0,
+            start: state.start(),
+            runs: state.known().into_iter().map(run).collect(),
+        }
+    }
+
+    pub(super) fn state(&self) -> SharePartition {
+        let runs = self.runs.iter();
+        let known = runs.map(|(first, last, deliveries, done)| Known {
+            first: *first,
+            last: *last,
+            deliveries: *deliveries,
+            done: *done,
+        });
+        SharePartition::restored(self.start, &known.collect::<Vec<_>>())
     }
 }
 

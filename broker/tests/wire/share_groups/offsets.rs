@@ -169,3 +169,42 @@ async fn a_new_leader_goes_on_where_the_one_before_was() {
     assert_eq!(a.fetch().await, ["4-9×1"]);
     assert_eq!(a.acknowledge(4, 9, &[1]).await, ErrorCode::NONE);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_folder_keeps_what_a_share_group_has_done() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let kept = || brokers().data(folder.path());
+    let kafka = start(kept());
+    let mut raw = Raw::connect(&kafka, PORT);
+    from_the_first(&mut raw).await;
+    produce_jobs(&mut raw, 10).await;
+    let mut a = Member::join(&kafka, "a").await;
+    assert_eq!(a.fetch().await, ["0-9×1"]);
+    // Accepted, released, rejected, and some that stay locked until the connection is closed.
+    assert_eq!(
+        a.acknowledge(0, 5, &[1, 1, 2, 3, 1, 2]).await,
+        ErrorCode::NONE
+    );
+    assert_eq!(offsets(&mut raw).await, [(2, 6)]);
+    drop((kafka, raw));
+    // Tasks of the brokers that are gone let go of the folder.
+    tokio::task::yield_now().await;
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let kafka = start(kept());
+    let mut raw = Raw::connect(&kafka, PORT);
+    find_coordinator(&mut raw, 0, GROUP).await;
+    assert_eq!(offsets(&mut raw).await, [(2, 6)]);
+    // The member is not known, and joins again.
+    let mut old = Member {
+        raw: Raw::connect(&kafka, PORT),
+        ..a
+    };
+    assert_eq!(
+        old.heartbeat(None).await.error_code,
+        ErrorCode::UNKNOWN_MEMBER_ID
+    );
+    let mut b = Member::join(&kafka, "b").await;
+    assert_eq!(b.fetch().await, ["2-2×2", "5-9×2"]);
+    assert_eq!(b.acknowledge(2, 2, &[1]).await, ErrorCode::NONE);
+    assert_eq!(offsets(&mut raw).await, [(5, 5)]);
+}
