@@ -26,6 +26,7 @@ fn main() -> ExitCode {
 /// shows in an answer.
 const EMBEDDED: &[(&str, &str)] = &[
     ("auto.create.topics.enable", "false"),
+    ("min.insync.replicas", "1"),
     ("offsets.topic.num.partitions", "4"),
     ("transaction.state.log.num.partitions", "4"),
     ("log.segment.delete.delay.ms", "1000"),

@@ -122,10 +122,11 @@ pub(crate) fn create_topic(
         return Err(fault);
     }
     check_collision(cluster, &name)?;
-    let assignment = assignment(cluster, &topic)?;
+    // Kafka looks at the settings first.
     let config = config(cluster, &topic)?;
+    let assignment = assignment(cluster, &topic)?;
     let id = cluster.new_uuid();
-    let mut result = CreatableTopicResult {
+    let result = CreatableTopicResult {
         name: name.clone(),
         topic_id: id,
         error_message: None,
@@ -136,7 +137,6 @@ pub(crate) fn create_topic(
         ..Default::default()
     };
     if validate_only {
-        result.topic_id = thalweg_protocol::Uuid::ZERO;
         return Ok(result);
     }
     let partitions = assignment.into_iter().map(Partition::new).collect();

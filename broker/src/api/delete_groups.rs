@@ -30,9 +30,7 @@ pub(super) fn delete_groups(
 
 fn delete(cluster: &mut Cluster, caller: &Caller, group_id: &StrBytes) -> Result<(), ErrorCode> {
     cluster.check_group(caller, Operation::Delete, group_id)?;
-    if group_id.is_empty() {
-        return Err(ErrorCode::INVALID_GROUP_ID);
-    }
+    // The group without a name is one like any other here: a consumer without one may commit to it.
     check_coordinator(cluster, group_id, caller)?;
     delete_group(cluster, group_id)
 }

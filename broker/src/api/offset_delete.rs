@@ -35,7 +35,8 @@ pub(super) fn offset_delete(
                 outcomes.add(&name, index, denied);
                 continue;
             }
-            match cluster.topics.partition(&topic.name, index) {
+            // Whether the topic has the partition is not looked at.
+            match cluster.topics.topic(&topic.name) {
                 Some(_) => known.push((&topic.name, index)),
                 None => outcomes.add(&name, index, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
             }

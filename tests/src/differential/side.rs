@@ -220,6 +220,7 @@ impl Side {
                 .collect(),
             Value::Object(mut fields) => {
                 leave_out_aborted_beyond(&mut fields);
+                leave_out_no_producer(&mut fields);
                 let mut named = Map::new();
                 for (name, value) in fields {
                     let path = inner_path(path, &name);
@@ -306,6 +307,17 @@ fn leave_out_aborted_beyond(partition: &mut Map<String, Value>) {
         .and_then(Value::as_array_mut)
     {
         aborted.retain(|aborted| aborted["firstOffset"].as_i64() <= last);
+    }
+}
+
+/// Where a transaction is not described for an error, its producer is 0, which means nobody.
+fn leave_out_no_producer(described: &mut Map<String, Value>) {
+    let failed = described.get("errorCode").is_some_and(|code| *code != 0);
+    if let Some(producer) = described.get_mut("producerId")
+        && failed
+        && *producer == 0
+    {
+        *producer = json!("(none)");
     }
 }
 

@@ -163,6 +163,18 @@ fn inspect_records(records: Bytes) -> Result<Inspection, Fault> {
     })
 }
 
+/// The records of a batch that was inspected that have no key.
+pub(super) fn keyless_rows(batch: &RecordBatch<'_>) -> Vec<usize> {
+    READER.with_borrow_mut(
+        |(columns, decompressor)| match columns.decode(batch, decompressor) {
+            Ok(rows) => (0..rows.len())
+                .filter(|row| rows.key(*row).is_none())
+                .collect(),
+            Err(_) => Vec::new(),
+        },
+    )
+}
+
 fn check_header(batch: &RecordBatch<'_>) -> Result<(), Fault> {
     if batch.verify_crc().is_err() {
         let message = "Record is corrupt: the stored checksum is not that of the record batch.";

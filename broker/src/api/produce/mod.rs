@@ -339,10 +339,13 @@ fn check_topic(config: &TopicConfig, inspection: &Inspection, now_ms: i64) -> Re
         );
         return Err(Fault::new(ErrorCode::RECORD_LIST_TOO_LARGE, message));
     }
-    if let Some(row) = facts.keyless.filter(|_| config.compacts()) {
+    if facts.keyless.is_some() && config.compacts() {
         let message = "One or more records have been rejected due to validation failure: Compacted topic cannot accept message without key";
         let words = "Compacted topic cannot accept message without key";
-        return Err(Fault::new(ErrorCode::INVALID_RECORD, message).about(row, words));
+        let fault = Fault::new(ErrorCode::INVALID_RECORD, message);
+        let view = only_batch(&inspection.bytes).expect("inspected");
+        let rows = inspect::keyless_rows(&view).into_iter();
+        return Err(rows.fold(fault, |fault, row| fault.about(row, words)));
     }
     if config.log_append_time() {
         return Ok(());

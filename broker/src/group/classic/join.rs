@@ -143,7 +143,9 @@ impl ClassicGroup {
         let timer = ClassicTimer::PendingMember(member_id.clone());
         let timer = scope.set_timer(request.session_timeout_ms, timer);
         self.pending_members.insert(member_id.clone(), timer);
-        answer_join(reply, failed(member_id, ErrorCode::MEMBER_ID_REQUIRED));
+        let mut response = failed(member_id, ErrorCode::MEMBER_ID_REQUIRED);
+        response.protocol_name = None;
+        answer_join(reply, response);
     }
 
     fn join_as_known_member(
