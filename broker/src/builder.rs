@@ -12,7 +12,7 @@ use thalweg_protocol::{BrokerId, StrBytes};
 use tokio::runtime::Handle;
 
 use crate::api::create_topic;
-use crate::cluster::{Clock, Cluster, Memory, Node, ReplicationDelay};
+use crate::cluster::{Clock, Cluster, Memory, Node, ReplicationDelay, UpgradeType};
 use crate::embedded::{EmbeddedBroker, OwnThread};
 use crate::release::{Release, UnknownRelease};
 use crate::security::Sasl;
@@ -42,6 +42,16 @@ pub enum StartError {
     #[cfg(feature = "tls")]
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// A feature is unknown, or has no such level.
+    #[error("feature `{name}` cannot be at level {level}: {reason}")]
+    Feature {
+        /// Its name.
+        name: String,
+        /// The level asked for.
+        level: i16,
+        /// Why.
+        reason: String,
+    },
     /// There have to be brokers.
     #[error("a cluster has 1 to 100 brokers, not {0}")]
     Brokers(usize),
@@ -77,6 +87,7 @@ pub struct Builder {
     listen: SocketAddr,
     topics: Vec<(String, i32)>,
     settings: Vec<(String, String)>,
+    features: Vec<(String, i16)>,
     data: Option<PathBuf>,
     seed: u64,
     frame_bytes_max: usize,
@@ -98,6 +109,7 @@ impl Default for Builder {
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
             topics: Vec::new(),
             settings: Vec::new(),
+            features: Vec::new(),
             data: None,
             seed: 0,
             frame_bytes_max: 100 << 20,
@@ -168,6 +180,13 @@ impl Builder {
     /// Connections have to say whose they are, by SASL; those within this process too.
     pub fn sasl(mut self, sasl: Sasl) -> Self {
         self.sasl = Some(sasl);
+        self
+    }
+
+    /// Finalises a feature at a level, as `transaction.version` at 1; those not named have the level of
+    /// a new cluster of the release.
+    pub fn feature(mut self, name: impl Into<String>, level: i16) -> Self {
+        self.features.push((name.into(), level));
         self
     }
 
@@ -311,6 +330,7 @@ impl Builder {
         for (key, value) in &self.settings {
             cluster.settings.set(key, value)?;
         }
+        self.finalise_features(&mut cluster)?;
         cluster.replication_delay = self.replication_delay;
         cluster.marker_delay = self.marker_delay;
         cluster.layers = Layers::new(cluster.settings.clone());
@@ -338,6 +358,42 @@ impl Builder {
         if let Some(folder) = &self.data {
             store::load(&mut cluster, folder)?;
         }
+        self.create_topics(&mut cluster)?;
+        cluster.start_upkeep();
+        cluster.store_changes();
+        let limits = Limits {
+            frame_bytes_max: self.frame_bytes_max,
+            connections_max: self.connections_max,
+        };
+        Ok(Shared::new(
+            cluster,
+            clock,
+            limits,
+            self.wrapping()?,
+            runtime,
+        ))
+    }
+
+    fn finalise_features(&self, cluster: &mut Cluster) -> Result<(), StartError> {
+        for (name, level) in &self.features {
+            let lower = *level < cluster.features.level(name);
+            let how = if lower {
+                UpgradeType::Downgrade
+            } else {
+                UpgradeType::Upgrade
+            };
+            let checked = cluster.features.check(name, *level, Some(how));
+            checked.map_err(|(_, reason)| StartError::Feature {
+                name: name.clone(),
+                level: *level,
+                reason,
+            })?;
+            cluster.features.set(name, *level);
+        }
+        Ok(())
+    }
+
+    fn create_topics(&self, cluster: &mut Cluster) -> Result<(), StartError> {
         for (name, partitions) in &self.topics {
             if cluster.topics.topic(name).is_some() {
                 continue;
@@ -352,21 +408,9 @@ impl Builder {
                 name: name.clone(),
                 reason,
             };
-            create_topic(&mut cluster, topic, false).map_err(failed)?;
+            create_topic(cluster, topic, false).map_err(failed)?;
         }
-        cluster.start_upkeep();
-        cluster.store_changes();
-        let limits = Limits {
-            frame_bytes_max: self.frame_bytes_max,
-            connections_max: self.connections_max,
-        };
-        Ok(Shared::new(
-            cluster,
-            clock,
-            limits,
-            self.wrapping()?,
-            runtime,
-        ))
+        Ok(())
     }
 }
 

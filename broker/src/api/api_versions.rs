@@ -28,7 +28,7 @@ pub(super) fn api_versions(
 }
 
 fn offers(cluster: &Cluster, version: i16) -> ApiVersionsResponse {
-    let features = cluster.release.features();
+    let features = cluster.features.all();
     // Older clients cannot read a feature whose lowest level is 0 (KAFKA-17492).
     let told = features.iter().filter(|f| version >= 4 || f.min > 0);
     let supported_features = told.map(|feature| SupportedFeatureKey {
@@ -48,8 +48,7 @@ fn offers(cluster: &Cluster, version: i16) -> ApiVersionsResponse {
         api_keys: api_keys(cluster),
         supported_features: supported_features.collect(),
         finalized_features: finalized_features.collect(),
-        // They never change here. Without features there is no epoch.
-        finalized_features_epoch: if features.is_empty() { -1 } else { 0 },
+        finalized_features_epoch: cluster.features.epoch(),
         ..Default::default()
     }
 }

@@ -80,6 +80,7 @@ mod streams_group_topology_description_update;
 mod sync_group;
 mod txn_offset_commit;
 mod unregister_broker;
+mod update_features;
 mod write_txn_markers;
 
 use std::fmt;
@@ -296,6 +297,7 @@ pub(crate) const APIS: &[Api] = &[
         alter_user_scram_credentials::alter_user_scram_credentials
     ),
     at_once!(DescribeQuorumRequest, describe_quorum::describe_quorum),
+    at_once!(UpdateFeaturesRequest, update_features::update_features),
     at_once!(DescribeClusterRequest, describe_cluster::describe_cluster),
     at_once!(
         DescribeProducersRequest,

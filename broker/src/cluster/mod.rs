@@ -11,6 +11,7 @@
 
 mod caller;
 mod coordinators;
+mod features;
 mod nodes;
 mod now;
 mod placement;
@@ -25,6 +26,7 @@ pub(crate) use coordinators::{
     CoordinatorKind, check_coordinator, coordinator_of, coordinator_partition,
     create_coordinator_topic,
 };
+pub(crate) use features::{Features, UpgradeType};
 pub(crate) use nodes::{Node, Nodes};
 pub(crate) use now::{Clock, Now};
 pub(crate) use replication::ReplicationDelay;
@@ -87,6 +89,7 @@ pub(crate) struct Cluster {
     pub(crate) shares: Shares,
     /// The finalised level of `transaction.version`.
     pub(crate) transaction_version: i16,
+    pub(crate) features: Features,
     pub(crate) fetch_sessions: BTreeMap<BrokerId, FetchSessions>,
     pub(crate) waiting: Waiting,
     pub(crate) replication_delay: ReplicationDelay,
@@ -122,6 +125,7 @@ impl Cluster {
             transactions: Transactions::default(),
             shares: Shares::default(),
             transaction_version: if release >= Release::of(4, 0) { 2 } else { 0 },
+            features: Features::of(release),
             fetch_sessions: BTreeMap::new(),
             waiting: Waiting::default(),
             replication_delay: ReplicationDelay::default(),

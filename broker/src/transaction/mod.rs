@@ -410,7 +410,7 @@ pub(crate) fn resume(cluster: &mut Cluster) {
 impl Cluster {
     /// The protocol the cluster as a whole has agreed on (`transaction.version`).
     pub(crate) fn transaction_protocol(&self) -> Protocol {
-        if self.transaction_version >= 2 {
+        if self.features.level("transaction.version") >= 2 {
             Protocol::Two
         } else {
             Protocol::One

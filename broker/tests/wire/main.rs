@@ -17,6 +17,7 @@ mod group_admin;
 mod hostile_groups;
 mod members;
 mod offsets;
+mod features;
 mod produce_fetch;
 mod replication;
 mod share_groups;
