@@ -160,6 +160,25 @@ impl EmbeddedBroker {
         })
     }
 
+    /// Flips the last byte of the batch that holds a record, as a bad disk would. It is sent as it lies
+    /// there; readers have to look.
+    ///
+    /// # Errors
+    /// There is no such record.
+    pub fn damage(&self, topic: &str, partition: i32, offset: i64) -> Result<(), UnknownBroker> {
+        let damaged = self.shared.enter(|cluster| {
+            let (name, index) = (StrBytes::from(topic), PartitionId(partition));
+            let partition = cluster.topics.partition_mut(&name, index);
+            partition.is_some_and(|partition| partition.log.damage(offset))
+        });
+        if damaged {
+            return Ok(());
+        }
+        Err(UnknownBroker {
+            what: format!("there is no record {offset} in {topic}-{partition}"),
+        })
+    }
+
     fn known(&self, broker: i32) -> Result<BrokerId, UnknownBroker> {
         let id = BrokerId(broker);
         if self.shared.watch(id).is_some() {

@@ -248,6 +248,12 @@ impl Log {
         (all.freeze(), end)
     }
 
+    /// Flips the last byte of the batch that holds `offset`. Whether there is one.
+    pub(crate) fn damage(&mut self, offset: i64) -> bool {
+        let mut segments = self.segments.iter_mut();
+        segments.any(|segment| offset >= self.start && segment.damage(offset))
+    }
+
     /// How many bytes [`read`](Self::read) would find, counted up to `enough` and no further.
     pub(crate) fn bytes_between(&self, from: i64, until: i64, enough: usize) -> usize {
         let mut total = 0;

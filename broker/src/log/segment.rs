@@ -194,6 +194,22 @@ impl Segment {
         self.batches.get(first..).unwrap_or_default().iter()
     }
 
+    /// Flips the last byte of the batch that holds `offset`. Whether there is one.
+    pub(super) fn damage(&mut self, offset: i64) -> bool {
+        let held = |batch: &&mut StoredBatch| {
+            (batch.base_offset()..=batch.last_offset()).contains(&offset)
+        };
+        let Some(batch) = self.batches.iter_mut().find(held) else {
+            return false;
+        };
+        let mut bytes = BytesMut::from(batch.bytes.as_ref());
+        if let Some(last) = bytes.last_mut() {
+            *last ^= 0xff;
+        }
+        batch.bytes = bytes.freeze();
+        true
+    }
+
     /// Drops the batches that reach to `offset` or beyond it.
     pub(super) fn truncate(&mut self, offset: i64) {
         self.revision += 1;

@@ -9,7 +9,7 @@ use thalweg_broker::EmbeddedBroker;
 use thalweg_protocol::messages::{
     FetchRequest, ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic, ProduceRequest,
 };
-use thalweg_protocol::records::Compression;
+use thalweg_protocol::records::{Compression, RecordBatches};
 use thalweg_protocol::{ErrorCode, Offset, PartitionId};
 use tokio::time::Instant;
 
@@ -202,4 +202,22 @@ async fn times_and_ends_are_found() {
         let got = (partition.offset, partition.timestamp);
         assert_eq!(got, (Offset(offset), found), "asked for {timestamp}");
     }
+}
+
+/// Goal: what a bad disk did is not hidden. Method: the second of three batches is damaged.
+#[tokio::test(start_paused = true)]
+async fn a_damaged_batch_is_sent_as_it_lies_in_the_log() {
+    let kafka = broker();
+    let mut raw = Raw::connect(&kafka, PORT);
+    for value in ["a", "b", "c"] {
+        produce(&mut raw, "t", batch(&[value], Producer::NONE)).await;
+    }
+    kafka.damage("t", 0, 1).expect("there is such a record");
+    let response = fetch(&mut raw, "t", 0, false).await;
+    let records = response.responses[0].partitions[0].records.clone();
+    let records = records.expect("records");
+    let sound = RecordBatches::new(&records).map(|batch| batch.expect("whole").verify_crc().is_ok());
+    assert_eq!(sound.collect::<Vec<_>>(), [true, false, true]);
+    assert!(kafka.damage("t", 0, 3).is_err(), "there is no such record");
+    assert!(kafka.damage("t", 1, 0).is_err(), "nor such a partition");
 }
