@@ -42,7 +42,8 @@ pub struct KafkaTests {
 }
 
 struct Test {
-    name: &'static str,
+    name: String,
+    needs_kafka: bool,
     /// Blocks until the test is over; gets what lends the shared Kafka.
     body: Box<Body>,
 }
@@ -86,7 +87,7 @@ impl KafkaTests {
     /// Adds a test that uses the shared Kafka. It should name its topics and groups by
     /// [`Kafka::unique_name`]: other tests use the same Kafka at the same time.
     #[must_use]
-    pub fn test<F, R>(mut self, name: &'static str, test: F) -> Self
+    pub fn test<F, R>(mut self, name: impl Into<String>, test: F) -> Self
     where
         F: FnOnce(Arc<Kafka>) -> R + Send + 'static,
         R: Future<Output = ()>,
@@ -98,7 +99,8 @@ impl KafkaTests {
             })
         };
         self.tests.push(Test {
-            name,
+            name: name.into(),
+            needs_kafka: true,
             body: Box::new(body),
         });
         self
@@ -106,7 +108,25 @@ impl KafkaTests {
 
     /// Adds a test that starts what it needs by itself.
     #[must_use]
-    pub fn test_alone<F, R>(mut self, name: &'static str, test: F) -> Self
+    pub fn test_alone<F, R>(self, name: impl Into<String>, test: F) -> Self
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Future<Output = ()>,
+    {
+        self.add(name.into(), true, test)
+    }
+
+    /// Adds a test that needs no Kafka, and runs where none can be had.
+    #[must_use]
+    pub fn test_anywhere<F, R>(self, name: impl Into<String>, test: F) -> Self
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Future<Output = ()>,
+    {
+        self.add(name.into(), false, test)
+    }
+
+    fn add<F, R>(mut self, name: String, needs_kafka: bool, test: F) -> Self
     where
         F: FnOnce() -> R + Send + 'static,
         R: Future<Output = ()>,
@@ -119,6 +139,7 @@ impl KafkaTests {
         };
         self.tests.push(Test {
             name,
+            needs_kafka,
             body: Box::new(body),
         });
         self
@@ -135,14 +156,14 @@ impl KafkaTests {
             Kafka::available().err()
         };
         if let Some(missing) = &missing {
-            eprintln!("tests are ignored: {missing}");
+            eprintln!("tests on Kafka are ignored: {missing}");
         }
         let shared = Arc::new(SharedKafka::default());
         let limit = self.time_limit.unwrap_or(Duration::from_secs(120));
         let trials = self.tests.into_iter().map(|test| {
             let shared = Arc::clone(&shared);
             Trial::test(test.name, move || (test.body)(&shared, limit))
-                .with_ignored_flag(missing.is_some())
+                .with_ignored_flag(test.needs_kafka && missing.is_some())
         });
         let conclusion = libtest_mimic::run(&arguments, trials.collect());
         let kafka = shared.kafka.blocking_lock().take();

@@ -2,6 +2,7 @@
 //!
 //! This library holds what several of them share.
 
+pub mod brokers;
 pub mod differential;
 #[path = "../../protocol/fuzz/src/inputs.rs"]
 pub mod fuzz_inputs;

@@ -13,13 +13,13 @@ use thalweg_client::{
     NewTopic, OffsetSpec, TopicPartition,
 };
 use thalweg_protocol::{BrokerId, ErrorCode, Offset, PartitionId};
-use thalweg_testcontainers::{KafkaCluster, KafkaTests};
+use thalweg_tests::brokers::{Tests, Which};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep};
 
 fn main() -> ExitCode {
-    KafkaTests::new()
+    Tests::new()
         .test(
             "topics_are_created_described_listed_and_deleted",
             async |kafka| {
@@ -62,7 +62,7 @@ fn main() -> ExitCode {
                 refused(kafka.bootstrap_servers(), &kafka.unique_name("refused")).await;
             },
         )
-        .test_alone("what_is_no_kafka_broker_is_recognised", no_kafka)
+        .without_broker("what_is_no_kafka_broker_is_recognised", no_kafka)
         .test_alone(
             "brokers_frozen_killed_and_restarted_are_got_around",
             broken_brokers,
@@ -477,12 +477,8 @@ async fn no_kafka() {
     assert!(error.contains("no.such.host.invalid:9092"), "{error}");
 }
 
-async fn broken_brokers() {
-    let kafka = KafkaCluster::builder()
-        .brokers(3)
-        .start()
-        .await
-        .expect("three brokers");
+async fn broken_brokers(which: Which) {
+    let kafka = which.builder().brokers(3).start().await;
     let admin = connect(kafka.bootstrap_servers()).await;
     let new = NewTopic::new("replicated", 6).replication_factor(3);
     admin.create_topics([new]).await.all().expect("a new topic");
@@ -498,7 +494,7 @@ async fn broken_brokers() {
 
     // Killed: other brokers lead its partitions within seconds, and are found.
     let started = Instant::now();
-    kafka.kill(1).await.expect("a running broker");
+    kafka.kill(1).await;
     assert_eq!(ends().await.expect("other leaders").len(), 6);
     assert!(
         started.elapsed() < Duration::from_secs(20),
@@ -515,7 +511,7 @@ async fn broken_brokers() {
     admin.list_groups().await.expect("those that are up answer");
 
     // Restarted, it is one of them again.
-    kafka.restart(1).await.expect("it starts");
+    kafka.restart(1).await;
     let deadline = Instant::now() + Duration::from_secs(30);
     while admin
         .describe_cluster()
@@ -530,7 +526,7 @@ async fn broken_brokers() {
     }
 
     // Frozen: connections stay open and nobody answers on them.
-    kafka.stop_signal(2).expect("a running broker");
+    kafka.pause(2);
     let started = Instant::now();
     admin.describe_cluster().await.expect("the others answer");
     assert!(
@@ -538,6 +534,6 @@ async fn broken_brokers() {
         "{:?}",
         started.elapsed()
     );
-    kafka.continue_signal(2).expect("a frozen broker");
+    kafka.resume(2);
     assert_eq!(ends().await.expect("all leaders").len(), 6);
 }

@@ -17,14 +17,14 @@ use thalweg_client::{
     StartAt, StickyAssignor, TopicPartition, TransactionalProducer,
 };
 use thalweg_protocol::{Offset, PartitionId};
-use thalweg_testcontainers::{Kafka, KafkaCluster, KafkaTests};
+use thalweg_tests::brokers::{Kafka, Tests, Which};
 use tokio::time::timeout;
 
 /// Longer than anything here takes on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(40);
 
 fn main() -> ExitCode {
-    KafkaTests::new()
+    Tests::new()
         .test("records_of_every_codec_come_back_in_order", async |kafka| {
             every_codec(&kafka).await
         })
@@ -72,8 +72,8 @@ fn main() -> ExitCode {
         .test("an_unknown_topic_is_an_error", async |kafka| {
             unknown_topic(&kafka).await
         })
-        .test_alone("a_restarted_broker_is_read_on", async || {
-            broker_restart().await
+        .test_alone("a_restarted_broker_is_read_on", async |which| {
+            broker_restart(which).await
         })
         .run()
 }
@@ -687,18 +687,18 @@ async fn unknown_topic(kafka: &Kafka) {
     assert_eq!(read(&mut subscribed, 5).await, [0, 1, 2, 3, 4]);
 }
 
-async fn broker_restart() {
-    let kafka = KafkaCluster::builder().start().await.expect("a Kafka");
+async fn broker_restart(which: Which) {
+    let kafka = which.builder().start().await;
     let cluster = cluster(kafka.bootstrap_servers()).await;
     topic(&cluster, "restart", 1).await;
     write(&cluster, "restart", 0, 0..10).await;
     let mut consumer = member(&cluster, "g").build().expect("a consumer");
     consumer.subscribe(["restart"]).expect("subscribed");
     assert_eq!(read(&mut consumer, 10).await, (0..10).collect::<Vec<_>>());
-    let id = kafka.broker_ids().next().expect("a broker");
-    kafka.shut_down(id).await.expect("down");
+    let id = kafka.broker_ids()[0];
+    kafka.shut_down(id).await;
     tokio::time::sleep(Duration::from_millis(500)).await;
-    kafka.restart(id).await.expect("up");
+    kafka.restart(id).await;
     write(&cluster, "restart", 0, 10..20).await;
     assert_eq!(read(&mut consumer, 10).await, (10..20).collect::<Vec<_>>());
 }

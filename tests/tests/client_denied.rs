@@ -18,7 +18,7 @@ use thalweg_protocol::messages::{
     AclCreation, ApiVersion, ApiVersionsRequest, ApiVersionsResponse, CreateAclsRequest,
 };
 use thalweg_protocol::{ApiKey, Decoder, decode_request_header, encode_response};
-use thalweg_testcontainers::{Kafka, KafkaCluster, KafkaTests};
+use thalweg_tests::brokers::{Kafka, Tests, Which};
 use thalweg_tests::raw_call::RawConnection;
 use thalweg_tests::raw_reader::read_partition;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -40,13 +40,13 @@ const DENY: i8 = 2;
 const ALLOW: i8 = 3;
 
 fn main() -> ExitCode {
-    KafkaTests::new()
+    Tests::new()
         .test_alone("what_is_denied_is_named_and_spoils_nothing_else", denied)
         .test("a_timestamp_a_topic_refuses_is_told", async |kafka| {
             timestamps(&kafka).await;
         })
-        .test_alone("what_is_no_broker_is_told_in_time", no_broker)
-        .test_alone(
+        .without_broker("what_is_no_broker_is_told_in_time", no_broker)
+        .without_broker(
             "a_broker_too_old_is_told_with_the_release_it_takes",
             too_old,
         )
@@ -81,16 +81,16 @@ fn acl(resource_type: i8, name: &str, operation: i8, permission_type: i8) -> Acl
     }
 }
 
-async fn denied() {
-    let kafka = KafkaCluster::builder()
+async fn denied(which: Which) {
+    let kafka = which
+        .builder()
         .config(
             "authorizer.class.name",
             "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         )
         .config("allow.everyone.if.no.acl.found", "true")
         .start()
-        .await
-        .expect("a cluster");
+        .await;
     let config = ClientConfig::new(kafka.bootstrap_servers());
     let admin = Admin::connect(config.clone()).await.expect("a cluster");
     let topics = ["open", "no-read", "no-write", "hidden"].map(|name| NewTopic::new(name, 1));

@@ -19,7 +19,7 @@ use thalweg_client::{
 use thalweg_protocol::messages::{FeatureUpdateKey, UpdateFeaturesRequest};
 use thalweg_protocol::records::Compressor;
 use thalweg_protocol::{ApiKey, ErrorCode};
-use thalweg_testcontainers::{KafkaCluster, KafkaTests};
+use thalweg_tests::brokers::{Kafka, Tests, Which};
 use thalweg_tests::raw_call::RawConnection;
 use thalweg_tests::raw_reader::{RawRecord, read_partition};
 use thalweg_tests::spoken::SpokenVersions;
@@ -29,7 +29,7 @@ const COMMITTED: IsolationLevel = IsolationLevel::ReadCommitted;
 const ALL: IsolationLevel = IsolationLevel::ReadUncommitted;
 
 fn main() -> ExitCode {
-    KafkaTests::new()
+    Tests::new()
         .test("all_codecs_round_trip", async |kafka| {
             all_codecs(
                 &Bench::new(kafka.bootstrap_servers(), &kafka.unique_name("codecs"), 1).await,
@@ -121,8 +121,12 @@ fn main() -> ExitCode {
             strangers(&Bench::new(kafka.bootstrap_servers(), &kafka.unique_name("st"), 1).await)
                 .await;
         })
-        .test_alone("transactions_work_before_protocol_two", || protocol_one(0))
-        .test_alone("transactions_go_on_through_an_upgrade", || protocol_one(1))
+        .test_alone("transactions_work_before_protocol_two", |which| {
+            protocol_one(which, 0)
+        })
+        .test_alone("transactions_go_on_through_an_upgrade", |which| {
+            protocol_one(which, 1)
+        })
         .test_alone("a_restarted_broker_neither_loses_nor_repeats", restarts)
         .run()
 }
@@ -675,12 +679,9 @@ async fn strangers(bench: &Bench) {
 
 /// Goal: without `transaction.version` 2 the older protocol is spoken, and does all that the newer
 /// one does. Level 1 only changes how the coordinator stores transactions.
-async fn protocol_one(level: i16) {
-    let kafka = KafkaCluster::builder()
-        .feature("transaction.version", level)
-        .start()
-        .await
-        .expect("a cluster");
+async fn protocol_one(which: Which, level: i16) {
+    let builder = which.builder().feature("transaction.version", level);
+    let kafka = builder.start().await;
     let spoken = SpokenVersions::default();
     let config = || ClientConfig::new(kafka.bootstrap_servers()).transport(spoken.clone());
     transactions(&Bench::with(config(), "one", 3).await).await;
@@ -700,7 +701,7 @@ async fn protocol_one(level: i16) {
 /// Goal: a producer that lives through the upgrade to protocol two uses it from the first transaction
 /// on after it hears of it, and nothing is lost. Method: brokers tell of features when they are
 /// connected to, which a second client of the same cluster does.
-async fn upgrade(kafka: &KafkaCluster, bench: &Bench, spoken: &SpokenVersions) {
+async fn upgrade(kafka: &Kafka, bench: &Bench, spoken: &SpokenVersions) {
     let mut producer = bench.transactional("alive").await;
     let group = GroupMetadata::outside(format!("{}-group", bench.topic));
     let mut commit = async |value: &str, offset: i64| {
@@ -779,10 +780,10 @@ async fn upgrade(kafka: &KafkaCluster, bench: &Bench, spoken: &SpokenVersions) {
     assert_eq!(committed[&bench.partition(0)].offset, Offset(100));
 }
 
-async fn restarts() {
-    let kafka = KafkaCluster::builder().start().await.expect("a cluster");
+async fn restarts(which: Which) {
+    let kafka = which.builder().start().await;
     let bench = Bench::new(kafka.bootstrap_servers(), "restarts", 3).await;
-    let broker = kafka.broker_ids().next().expect("one broker");
+    let broker = kafka.broker_ids()[0];
     let mut producer = Producer::builder(&bench.cluster)
         .batch_bytes(4_000)
         .linger(Duration::from_millis(1))
@@ -806,11 +807,11 @@ async fn restarts() {
         for round in 0..3 {
             sleep(Duration::from_millis(1_200)).await;
             if round == 1 {
-                kafka.shut_down(broker).await.expect("shut down");
+                kafka.shut_down(broker).await;
             } else {
-                kafka.kill(broker).await.expect("killed");
+                kafka.kill(broker).await;
             }
-            kafka.restart(broker).await.expect("up again");
+            kafka.restart(broker).await;
         }
     };
     tokio::join!(load, trouble);

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Output, Stdio};
 use std::sync::OnceLock;
 
-use thalweg_testcontainers::{Kafka, KafkaTests};
+use thalweg_tests::brokers::{Kafka, Tests};
 
 fn main() -> ExitCode {
-    KafkaTests::new()
+    Tests::new()
         .test("words_are_counted", async |kafka| words(&kafka))
         .test("what_is_produced_is_consumed", async |kafka| {
             produce_and_consume(&kafka);
@@ -22,7 +22,7 @@ fn main() -> ExitCode {
         .test("a_typo_in_a_topic_is_named", async |kafka| {
             typo(&kafka);
         })
-        .test("no_kafka_at_all_is_told", async |_| no_kafka())
+        .without_broker("no_kafka_at_all_is_told", async || no_kafka())
         .run()
 }
 

@@ -16,7 +16,7 @@ use thalweg::{App, Bytes, MemoryStorage, Tumbling, Watermark, secs};
 use thalweg_client::{
     Admin, ClientConfig, Cluster, NewTopic, Producer, ProducerRecord, TokioSpawner,
 };
-use thalweg_testcontainers::{Kafka, KafkaTests};
+use thalweg_tests::brokers::{Kafka, Tests};
 
 /// Records before the count begins: buffers, tables and pools have their sizes by then.
 const WARM: u64 = 400_000;
@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const ALLOCATIONS_PER_RECORD_MAX: f64 = 0.01;
 
 fn main() -> ExitCode {
-    KafkaTests::new()
+    Tests::new()
         .test(
             "nothing_is_allocated_per_record_from_socket_to_accumulator",
             async |kafka| {

@@ -1,19 +1,17 @@
 //! Input that cannot be processed: records, batches, and what the source's policy makes of them.
 
-use std::path::PathBuf;
-
 use serde_json::Value;
 use thalweg::{App, AppError, Json, OnBadRecord, Text, Watermark, secs};
 use thalweg_client::{IsolationLevel, ProducerRecord, TopicPartition};
 use thalweg_protocol::messages::{FetchRequest, FetchResponse};
 use thalweg_protocol::{decode_response, encode_response};
-use thalweg_testcontainers::{Kafka, KafkaCluster, KafkaTests};
+use thalweg_tests::brokers::{Kafka, Tests};
 use thalweg_tests::raw_reader::{RawRecord, read_partition};
 
 use crate::support::{Corner, PATIENCE, assert_says, stop, to_the_end, why_it_stopped};
 use crate::wire::{Asked, Fate, Wire};
 
-pub(crate) fn tests(tests: KafkaTests) -> KafkaTests {
+pub(crate) fn tests(tests: Tests) -> Tests {
     tests
         .test(
             "bad_records_follow_the_policy_of_their_source",
@@ -181,38 +179,21 @@ async fn values(corner: &Corner) -> Vec<String> {
     seen.map(|seen| seen.value).collect()
 }
 
-/// Flips the last byte of the second batch of the topic's only partition, where the broker keeps it.
-/// Brokers send what lies there; readers have to look.
-fn damage_second_batch(cluster: &KafkaCluster, topic: &str) {
-    let mut path: PathBuf = cluster.folder().join("data-1");
-    path.extend([&format!("{topic}-0"), "00000000000000000000.log"]);
-    let mut log = std::fs::read(&path).expect("the log of the partition");
-    let end_of = |batch: usize| {
-        let length = log[batch + 8..batch + 12].try_into().expect("four bytes");
-        batch + 12 + usize::try_from(i32::from_be_bytes(length)).expect("a length")
-    };
-    let second_ends = end_of(end_of(0));
-    assert!(log.len() > second_ends, "three batches");
-    log[second_ends - 1] ^= 0xff;
-    std::fs::write(&path, log).expect("written");
-}
-
 async fn a_corrupt_batch_follows_the_policy_of_its_source(kafka: &Kafka) {
-    let Some(cluster) = kafka.cluster() else {
-        // Somebody's own Kafka: its files are out of reach.
-        let own = KafkaCluster::builder().start().await.expect("a Kafka");
-        return corrupt_batches(own.bootstrap_servers(), &own).await;
-    };
-    corrupt_batches(kafka.bootstrap_servers(), cluster).await;
+    if kafka.is_ours() {
+        return corrupt_batches(kafka).await;
+    }
+    // Somebody's own Kafka: its files are out of reach.
+    corrupt_batches(&kafka.which().builder().start().await).await;
 }
 
-async fn corrupt_batches(servers: &str, cluster: &KafkaCluster) {
-    let corner = Corner::at(servers, "corrupt", 1).await;
+async fn corrupt_batches(kafka: &Kafka) {
+    let corner = Corner::at(kafka.bootstrap_servers(), "corrupt", 1).await;
     corner.create(&["dead"], 1).await;
     for value in ["first", "second", "third"] {
         write_values(&corner, &[Some(value)]).await;
     }
-    damage_second_batch(cluster, &corner.topic("in"));
+    kafka.damage(&corner.topic("in"), 0, 1);
     let [fail, skip, keep] = policies(&corner);
 
     let app = corner.app();

@@ -5,12 +5,12 @@ use std::time::Duration;
 use thalweg::{App, Bytes, OnOutOfRange, Text, secs};
 use thalweg_client::{ClientConfig, NewTopic, Offset, TopicPartition};
 use thalweg_protocol::messages::FetchRequest;
-use thalweg_testcontainers::{Kafka, KafkaTests};
+use thalweg_tests::brokers::{Kafka, Tests};
 
 use crate::support::{Corner, PATIENCE, assert_says, count, numbers, stop};
 use crate::wire::{Fate, Gate, Wire};
 
-pub(crate) fn tests(tests: KafkaTests) -> KafkaTests {
+pub(crate) fn tests(tests: Tests) -> Tests {
     tests
         .test(
             "a_partition_added_while_state_is_kept_stops_the_app",

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use thalweg::{App, Bytes, Guarantee, Health, MemoryStorage, Text};
 use thalweg_client::{ProducerRecord, TransactionalProducer};
-use thalweg_testcontainers::Kafka;
+use thalweg_tests::brokers::Kafka;
 
 use crate::support::{Corner, PATIENCE, Seen, count, numbers, stop, to_the_end};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use thalweg::{AppError, Bytes, Json, MemoryStorage, OnOutOfRange, StateFolderError, Text};
 use thalweg_client::{GroupMetadata, NewTopic, Offset, OffsetAndMetadata, TopicPartition};
-use thalweg_testcontainers::Kafka;
+use thalweg_tests::brokers::Kafka;
 
 use crate::support::{
     Corner, PATIENCE, assert_says, count, numbers, stop, to_the_end, why_it_stopped,

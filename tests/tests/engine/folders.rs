@@ -5,12 +5,12 @@ use std::path::Path;
 
 use thalweg::{App, AppError, FolderStorage, MemoryStorage, StateFolderError, secs};
 use thalweg_protocol::messages::JoinGroupRequest;
-use thalweg_testcontainers::{Kafka, KafkaTests};
+use thalweg_tests::brokers::{Kafka, Tests};
 
 use crate::support::{Corner, PATIENCE, assert_says, count, numbers, stop, to_the_end};
 use crate::wire::{Fate, Gate, Wire};
 
-pub(crate) fn tests(tests: KafkaTests) -> KafkaTests {
+pub(crate) fn tests(tests: Tests) -> Tests {
     tests
         .test(
             "a_state_folder_that_cannot_be_used_is_named_before_anything_is_done",

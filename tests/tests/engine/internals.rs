@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use thalweg::{Text, Tumbling, Watermark, millis, secs};
 use thalweg_client::{ConfigResource, IsolationLevel, OffsetSpec, ProducerRecord, TopicPartition};
 use thalweg_protocol::{Offset, PartitionId};
-use thalweg_testcontainers::{Kafka, KafkaTests};
+use thalweg_tests::brokers::{Kafka, Tests};
 use thalweg_tests::raw_reader::read_partition;
 
 use crate::support::{Corner, PATIENCE, count, numbers, stop, to_the_end};
 
-pub(crate) fn tests(tests: KafkaTests) -> KafkaTests {
+pub(crate) fn tests(tests: Tests) -> Tests {
     tests
         .test(
             "t4_watermark_and_windows_come_back_with_a_restart",

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use thalweg::{AppError, Bytes, Health, StartFrom, Text, millis, secs};
 use thalweg_client::ProducerRecord;
-use thalweg_testcontainers::{Kafka, KafkaTests};
+use thalweg_tests::brokers::{Kafka, Tests};
 use tokio::time::Instant;
 
 use crate::commits::totals;
 use crate::machine::Machine;
 use crate::support::{Corner, PATIENCE, count, numbers, stop, to_the_end};
 
-pub(crate) fn tests(tests: KafkaTests) -> KafkaTests {
+pub(crate) fn tests(tests: Tests) -> Tests {
     tests
         .test(
             "all_workers_of_an_instance_run_on_one_thread",

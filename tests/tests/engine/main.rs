@@ -26,10 +26,10 @@ mod zombies;
 
 use std::process::ExitCode;
 
-use thalweg_testcontainers::KafkaTests;
+use thalweg_tests::brokers::Tests;
 
 fn main() -> ExitCode {
-    let tests = zombies::tests(KafkaTests::new());
+    let tests = zombies::tests(Tests::new());
     let tests = outcomes::tests(tests);
     let tests = takeovers::tests(tests);
     let tests = bad_input::tests(tests);

@@ -2,7 +2,7 @@
 
 use thalweg::{App, Text, Watermark};
 use thalweg_client::{Admin, ClientConfig, Cluster, Producer, ProducerRecord, TopicPartition};
-use thalweg_testcontainers::{Kafka, KafkaCluster};
+use thalweg_tests::brokers::Kafka;
 
 use crate::support::{Corner, to_the_end, why_it_stopped};
 
@@ -50,9 +50,11 @@ async fn metadata(corner: &Corner) -> String {
     committed[&partition].metadata.to_string()
 }
 
-pub(crate) async fn t4_the_time_of_very_many_upstream_tasks_goes_through_a_changelog(_: &Kafka) {
+pub(crate) async fn t4_the_time_of_very_many_upstream_tasks_goes_through_a_changelog(
+    kafka: &Kafka,
+) {
     // Of its own: so many partitions keep a broker busy for seconds, which others would wait for.
-    let kafka = KafkaCluster::builder().start().await.expect("a Kafka");
+    let kafka = kafka.which().builder().start().await;
     let servers = kafka.bootstrap_servers().to_owned();
     let cluster = Cluster::connect(ClientConfig::new(servers.clone())).await;
     let cluster = cluster.expect("a cluster");

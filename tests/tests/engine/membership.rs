@@ -7,7 +7,7 @@ use thalweg::{Health, MemoryStorage, Storage, Text};
 use thalweg_client::{
     GroupMetadata, Offset, OffsetAndMetadata, TopicPartition, TransactionalProducer,
 };
-use thalweg_testcontainers::Kafka;
+use thalweg_tests::brokers::Kafka;
 
 use crate::commits::totals;
 use crate::support::{Corner, PATIENCE, count, numbers, stop};

@@ -6,13 +6,13 @@ use thalweg::{App, Bytes, Handle, Text, secs};
 use thalweg_client::TransactionalProducer;
 use thalweg_protocol::ErrorCode;
 use thalweg_protocol::messages::{EndTxnRequest, InitProducerIdRequest, OffsetFetchRequest};
-use thalweg_testcontainers::{Kafka, KafkaTests};
+use thalweg_tests::brokers::{Kafka, Tests};
 
 use crate::commits::totals;
 use crate::support::{Corner, PATIENCE, numbers, stop};
 use crate::wire::{Asked, Fate, Gate, Wire};
 
-pub(crate) fn tests(tests: KafkaTests) -> KafkaTests {
+pub(crate) fn tests(tests: Tests) -> Tests {
     tests
         .test(
             "e2_a_commit_whose_answer_is_lost_is_asked_for_again",

@@ -6,7 +6,7 @@ use std::time::Duration;
 use thalweg::AppError;
 use thalweg_protocol::messages::{AclCreation, CreateAclsRequest, InitProducerIdRequest};
 use thalweg_protocol::{ErrorCode, Request, decode_response, encode_request};
-use thalweg_testcontainers::{KafkaCluster, KafkaTests};
+use thalweg_tests::brokers::{Kafka, Tests, Which};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
@@ -15,37 +15,50 @@ use crate::commits::totals;
 use crate::support::{Corner, PATIENCE, assert_says, count, numbers, stop, why_it_stopped};
 use crate::wire::Wire;
 
-pub(crate) fn tests(tests: KafkaTests) -> KafkaTests {
+pub(crate) fn tests(tests: Tests) -> Tests {
     tests
         .test_alone(
             "what_is_denied_is_named_and_nothing_is_committed",
-            async || what_is_denied_is_named_and_nothing_is_committed(guarded().await).await,
+            async |which| {
+                what_is_denied_is_named_and_nothing_is_committed(guarded(which).await).await;
+            },
         )
         .test_alone(
             "internal_topics_that_may_not_be_made_are_named",
-            async || internal_topics_that_may_not_be_made_are_named(guarded().await).await,
+            async |which| {
+                internal_topics_that_may_not_be_made_are_named(guarded(which).await).await;
+            },
         )
         .test_alone(
             "a_permission_withdrawn_while_it_runs_stops_the_app",
-            async || a_permission_withdrawn_while_it_runs_stops_the_app(guarded().await).await,
+            async |which| {
+                a_permission_withdrawn_while_it_runs_stops_the_app(guarded(which).await).await;
+            },
         )
         .test_alone(
             "a_transactional_id_the_cluster_has_forgotten_is_made_again",
-            async || {
-                a_transactional_id_the_cluster_has_forgotten_is_made_again(guarded().await).await;
+            async |which| {
+                a_transactional_id_the_cluster_has_forgotten_is_made_again(guarded(which).await)
+                    .await;
             },
         )
 }
 
-/// A Kafka that asks who may do what, and soon forgets transactional ids that nobody uses: one for
-/// all tests here. It ends with this process.
-async fn guarded() -> &'static KafkaCluster {
-    static GUARDED: OnceCell<KafkaCluster> = OnceCell::const_new();
-    GUARDED.get_or_init(start_guarded).await
+/// A Kafka that asks who may do what, and soon forgets transactional ids that nobody uses: one of each
+/// kind for all tests here. It ends with this process.
+async fn guarded(which: Which) -> &'static Kafka {
+    static EMBEDDED: OnceCell<Kafka> = OnceCell::const_new();
+    static REAL: OnceCell<Kafka> = OnceCell::const_new();
+    let guarded = match which {
+        Which::Embedded => &EMBEDDED,
+        Which::Real => &REAL,
+    };
+    guarded.get_or_init(|| start_guarded(which)).await
 }
 
-async fn start_guarded() -> KafkaCluster {
-    KafkaCluster::builder()
+async fn start_guarded(which: Which) -> Kafka {
+    which
+        .builder()
         .config(
             "authorizer.class.name",
             "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
@@ -59,7 +72,6 @@ async fn start_guarded() -> KafkaCluster {
         )
         .start()
         .await
-        .expect("a Kafka")
 }
 
 const TOPIC: i8 = 2;
@@ -78,7 +90,7 @@ const ALLOW: i8 = 3;
 
 /// Denies everybody one operation; the others stay allowed, which they would not by themselves once
 /// there is any rule.
-async fn deny(kafka: &KafkaCluster, resource_type: i8, pattern: i8, name: &str, operation: i8) {
+async fn deny(kafka: &Kafka, resource_type: i8, pattern: i8, name: &str, operation: i8) {
     let creation = |operation, permission_type| AclCreation {
         resource_type,
         resource_name: name.into(),
@@ -202,7 +214,7 @@ fn changelog(corner: &Corner) -> String {
     corner.topic("counts-changelog")
 }
 
-async fn what_is_denied_is_named_and_nothing_is_committed(kafka: &KafkaCluster) {
+async fn what_is_denied_is_named_and_nothing_is_committed(kafka: &Kafka) {
     for denial in DENIALS {
         let corner = Corner::at(kafka.bootstrap_servers(), denial.name, 1).await;
         corner.write(numbers(0, 10, 5)).await;
@@ -218,7 +230,7 @@ async fn what_is_denied_is_named_and_nothing_is_committed(kafka: &KafkaCluster) 
     }
 }
 
-async fn internal_topics_that_may_not_be_made_are_named(kafka: &KafkaCluster) {
+async fn internal_topics_that_may_not_be_made_are_named(kafka: &Kafka) {
     let corner = Corner::at(kafka.bootstrap_servers(), "make-log", 1).await;
     // Who may create on the cluster may create every topic, so both have to be denied.
     deny(kafka, CLUSTER, LITERAL, "kafka-cluster", CREATE).await;
@@ -236,7 +248,7 @@ async fn internal_topics_that_may_not_be_made_are_named(kafka: &KafkaCluster) {
     );
 }
 
-async fn a_permission_withdrawn_while_it_runs_stops_the_app(kafka: &KafkaCluster) {
+async fn a_permission_withdrawn_while_it_runs_stops_the_app(kafka: &Kafka) {
     let corner = Corner::at(kafka.bootstrap_servers(), "withdrawn", 1).await;
     corner.write(numbers(0, 20, 5)).await;
     let app = corner.app();
@@ -253,7 +265,7 @@ async fn a_permission_withdrawn_while_it_runs_stops_the_app(kafka: &KafkaCluster
     assert_eq!(corner.read("out").await.len(), 20);
 }
 
-async fn a_transactional_id_the_cluster_has_forgotten_is_made_again(kafka: &KafkaCluster) {
+async fn a_transactional_id_the_cluster_has_forgotten_is_made_again(kafka: &Kafka) {
     let corner = Corner::at(kafka.bootstrap_servers(), "forgotten", 1).await;
     let wire = Wire::new();
     let app = corner.app().client_config(wire.client(&corner.servers));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use thalweg::{App, Guarantee, Handle, OnSinkError, Text};
 use thalweg_client::{ConfigChange, ConfigResource, NewTopic};
-use thalweg_testcontainers::Kafka;
+use thalweg_tests::brokers::Kafka;
 
 use crate::support::{Corner, PATIENCE, Seen, stop, to_the_end, why_it_stopped};
 

@@ -9,7 +9,7 @@ use thalweg::{App, Handle, Health, HeldBack, MemoryStorage, Text, Tumbling, secs
 use thalweg_client::{
     Admin, ClientConfig, Cluster, NewTopic, Producer, ProducerRecord, TransactionalProducer,
 };
-use thalweg_testcontainers::{Kafka, KafkaCluster};
+use thalweg_tests::brokers::Kafka;
 
 use crate::support::{Corner, PATIENCE, numbers, stop};
 
@@ -150,9 +150,9 @@ pub(crate) async fn an_input_nothing_came_from_holds_everything_behind_it_back(k
     stop(running).await;
 }
 
-pub(crate) async fn a_broker_that_does_not_answer_is_a_stall_and_then_over(_: &Kafka) {
+pub(crate) async fn a_broker_that_does_not_answer_is_a_stall_and_then_over(kafka: &Kafka) {
     // Of its own, as it is frozen.
-    let cluster = KafkaCluster::builder().start().await.expect("a Kafka");
+    let cluster = kafka.which().builder().start().await;
     let servers = cluster.bootstrap_servers().to_owned();
     let client = Cluster::connect(ClientConfig::new(servers.clone())).await;
     let client = client.expect("a cluster");
@@ -183,11 +183,11 @@ pub(crate) async fn a_broker_that_does_not_answer_is_a_stall_and_then_over(_: &K
     while copied.load(Ordering::Relaxed) < 10 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    let broker = cluster.broker_ids().next().expect("one broker");
-    cluster.stop_signal(broker).expect("frozen");
+    let broker = cluster.broker_ids()[0];
+    cluster.pause(broker);
     let reason = stalled_by(&running, "a commit has been under way").await;
     assert!(reason.contains("does not answer"), "{reason}");
-    cluster.continue_signal(broker).expect("awake");
+    cluster.resume(broker);
     well_again(&running).await;
     let committed = async {
         while running.metrics().lag() > 0 || running.metrics().commits() == 0 {

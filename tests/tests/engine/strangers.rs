@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use thalweg::{App, AppError, Bytes, millis, secs};
 use thalweg_client::ClientConfig;
-use thalweg_testcontainers::{Kafka, KafkaTests};
+use thalweg_tests::brokers::{Kafka, Tests};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::{Corner, PATIENCE, assert_says, numbers};
 
-pub(crate) fn tests(tests: KafkaTests) -> KafkaTests {
+pub(crate) fn tests(tests: Tests) -> Tests {
     tests
-        .test_alone("whoever_is_not_kafka_is_told_as_such", async || {
+        .without_broker("whoever_is_not_kafka_is_told_as_such", async || {
             whoever_is_not_kafka_is_told_as_such().await;
         })
         .test(

@@ -7,7 +7,7 @@ use thalweg_client::{
     Admin, ClientConfig, Cluster, Consumer, IsolationLevel, NewTopic, Offset, OffsetReset,
     OffsetSpec, Producer, ProducerRecord, StartAt, TopicPartition,
 };
-use thalweg_testcontainers::Kafka;
+use thalweg_tests::brokers::Kafka;
 
 /// How long anything here may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(40);

@@ -8,7 +8,7 @@ use thalweg_protocol::messages::{
     OffsetFetchRequest, SyncGroupRequest, TxnOffsetCommitRequest, TxnOffsetCommitResponse,
 };
 use thalweg_protocol::{ErrorCode, Uuid};
-use thalweg_testcontainers::{Kafka, KafkaTests};
+use thalweg_tests::brokers::{Kafka, Tests};
 use tokio::time::Instant;
 
 use crate::commits::totals;
@@ -16,7 +16,7 @@ use crate::machine::Machine;
 use crate::support::{Corner, PATIENCE, count, numbers, stop, to_the_end};
 use crate::wire::{Fate, Gate, Wire};
 
-pub(crate) fn tests(tests: KafkaTests) -> KafkaTests {
+pub(crate) fn tests(tests: Tests) -> Tests {
     tests
         .test(
             "e3_stable_offsets_then_the_end_of_the_changelog_then_the_changelog",

@@ -4,13 +4,13 @@ use thalweg::{App, OnIdle, Text, Tumbling, Watermark, millis, secs};
 use thalweg_client::ProducerRecord;
 use thalweg_protocol::ErrorCode;
 use thalweg_protocol::messages::{EndTxnRequest, TxnOffsetCommitRequest, TxnOffsetCommitResponse};
-use thalweg_testcontainers::{Kafka, KafkaTests};
+use thalweg_tests::brokers::{Kafka, Tests};
 
 use crate::machine::{Ice, Machine, TestClock};
 use crate::support::{Corner, PATIENCE, stop};
 use crate::wire::Wire;
 
-pub(crate) fn tests(tests: KafkaTests) -> KafkaTests {
+pub(crate) fn tests(tests: Tests) -> Tests {
     tests.test(
         "e1_nothing_of_a_zombie_with_a_window_due_becomes_visible",
         async |kafka| e1_nothing_of_a_zombie_with_a_window_due_becomes_visible(&kafka).await,
