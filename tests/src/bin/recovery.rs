@@ -1,5 +1,6 @@
-//! Exactly once under kills: jobs on a real Kafka of three brokers while processes and brokers
-//! are killed and frozen, then their output against a recomputation from their input.
+//! Exactly once under kills: jobs on a real Kafka of three brokers, or on the embedded broker, while
+//! processes and brokers are killed and frozen, then their output against a recomputation from their
+//! input.
 //!
 //! `cargo run --release -p thalweg-tests --bin recovery -- --kills 20 --seed 7`
 
@@ -7,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use thalweg_client::Rng;
 use thalweg_tests::recovery::{Job, RunSettings, run};
 
@@ -30,7 +31,14 @@ struct Arguments {
     /// Threads of each process.
     #[arg(long, default_value_t = 1)]
     workers: u32,
-    /// Brokers; with fewer than three they are not killed.
+    /// On what the jobs run. The embedded broker is a process that keeps its data in a folder, and all
+    /// its brokers are killed with it.
+    #[arg(long, value_enum, default_value_t = Broker::Kafka)]
+    broker: Broker,
+    /// The program of the embedded broker; default: built here.
+    #[arg(long, value_name = "PROGRAM")]
+    broker_program: Option<PathBuf>,
+    /// Brokers; fewer than three real ones are not killed.
     #[arg(long, default_value_t = 3)]
     brokers: i32,
     /// Input records a second.
@@ -45,6 +53,12 @@ struct Arguments {
     /// Only this job: pass, counts, windows or canary.
     #[arg(long)]
     job: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Broker {
+    Kafka,
+    Embedded,
 }
 
 #[tokio::main]
@@ -103,7 +117,12 @@ fn settings(arguments: &Arguments) -> Result<RunSettings, String> {
         instances: arguments.instances,
         workers: arguments.workers,
         records_per_second: arguments.rate,
-        chaos: arguments.chaos.clone().map_or_else(build_chaos, Ok)?,
+        embedded: embedded(arguments)?,
+        chaos: program(
+            arguments.chaos.as_ref(),
+            "chaos",
+            &["-p", "thalweg", "--example", "chaos"],
+        )?,
         folder: folder(arguments)?,
         jobs,
     })
@@ -121,26 +140,39 @@ fn folder(arguments: &Arguments) -> Result<PathBuf, String> {
     }
 }
 
-/// Builds the example and returns its path.
-fn build_chaos() -> Result<PathBuf, String> {
+fn embedded(arguments: &Arguments) -> Result<Option<PathBuf>, String> {
+    if arguments.broker == Broker::Kafka {
+        return Ok(None);
+    }
+    let given = arguments.broker_program.as_ref();
+    program(given, "thalweg-broker", &["-p", "thalweg-broker", "--bins"]).map(Some)
+}
+
+/// The program that was given, or else is built by `build`.
+fn program(given: Option<&PathBuf>, name: &str, build: &[&str]) -> Result<PathBuf, String> {
+    if let Some(program) = given {
+        return Ok(program.clone());
+    }
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["build", "--release", "-p", "thalweg", "--example", "chaos"])
-        .args(["--message-format", "json"])
+        .args(["build", "--release", "--message-format", "json"])
+        .args(build)
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")))
         .stderr(std::process::Stdio::inherit())
         .output()
-        .map_err(|error| format!("cargo does not run ({error}): give --chaos PROGRAM"))?;
+        .map_err(|error| {
+            format!("cargo does not run ({error}): say where {name} is, see --help")
+        })?;
     let lines = String::from_utf8_lossy(&output.stdout).into_owned();
     let messages = lines
         .lines()
         .filter_map(|line| serde_json::from_str(line).ok());
     let program = messages.filter_map(|message: serde_json::Value| {
-        let is_chaos = message.pointer("/target/name")?.as_str() == Some("chaos");
-        let path = message.get("executable")?.as_str().filter(|_| is_chaos)?;
+        let is_it = message.pointer("/target/name")?.as_str() == Some(name);
+        let path = message.get("executable")?.as_str().filter(|_| is_it)?;
         Some(PathBuf::from(path))
     });
     program
         .reduce(|_, newest| newest)
-        .ok_or_else(|| "chaos could not be built".to_owned())
+        .ok_or_else(|| format!("{name} could not be built"))
 }

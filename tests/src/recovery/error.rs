@@ -14,6 +14,12 @@ pub enum RunError {
     /// The cluster did not start.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// The embedded broker did not start, or not again.
+    #[error("the embedded broker does not come up; its log is {}", log.display())]
+    BrokerNotUp {
+        /// Its log.
+        log: PathBuf,
+    },
     /// A broker could not be killed or restarted.
     #[error(transparent)]
     Control(#[from] ControlError),

@@ -7,6 +7,7 @@
 //!   └──► read back ─────► checker ◄── read_committed ───┘
 //! ```
 
+mod brokers;
 mod checker;
 mod error;
 mod instance;

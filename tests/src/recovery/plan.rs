@@ -78,7 +78,7 @@ pub struct PlanSettings {
     pub over: Duration,
     /// How many instances each job has.
     pub instances: usize,
-    /// How many brokers there are; fewer than three are left alone.
+    /// How many brokers may be killed; 0 leaves them alone.
     pub brokers: i32,
     /// The least time an instance is frozen: more than transactions and sessions last.
     pub freeze: Duration,
@@ -95,7 +95,7 @@ pub fn plan(seed: u64, settings: &PlanSettings) -> Vec<PlannedBlow> {
     for number in 0..settings.blows {
         kinds.push(match number % 3 {
             1 => Kind::Freeze,
-            2 if settings.brokers >= 3 => Kind::Broker,
+            2 if settings.brokers > 0 => Kind::Broker,
             _ => Kind::Kill,
         });
     }
@@ -220,11 +220,11 @@ mod tests {
     }
 
     #[test]
-    fn lone_brokers_are_left_alone() {
+    fn brokers_that_may_not_be_killed_are_left_alone() {
         let planned = plan(
             1,
             &PlanSettings {
-                brokers: 1,
+                brokers: 0,
                 ..SETTINGS
             },
         );

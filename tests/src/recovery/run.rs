@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use thalweg_client::{Admin, ClientConfig, Cluster};
-use thalweg_testcontainers::KafkaCluster;
 use tokio::time::{Instant, sleep_until};
 
+use super::brokers::Brokers;
 use super::instance::{Instance, InstanceSettings};
 use super::{
     Blow, Fault, Job, Mode, PlanSettings, PlannedBlow, RunError, Verdict, check, plan, topics,
@@ -24,8 +24,10 @@ pub struct RunSettings {
     pub blows: usize,
     /// Over how long.
     pub over: Duration,
-    /// Brokers of the cluster; with fewer than three they are not killed.
+    /// Brokers of the cluster; with fewer than three real ones they are not killed.
     pub brokers: i32,
+    /// The program `thalweg-broker`, all of whose brokers are killed together; otherwise a real Kafka.
+    pub embedded: Option<PathBuf>,
     /// Processes of each job.
     pub instances: usize,
     /// Threads of each process.
@@ -112,16 +114,13 @@ const WARM_UP: Duration = Duration::from_secs(5);
 /// # Errors
 /// See [`RunError`]: an instance that ends by itself or a job that gets stuck is one.
 pub async fn run(settings: &RunSettings, say: &(dyn Fn(&str) + Sync)) -> Result<Report, RunError> {
-    let kafka = KafkaCluster::builder()
-        .brokers(settings.brokers)
-        .start()
-        .await?;
-    say(&format!(
-        "Kafka {} at {}",
-        kafka.version(),
-        kafka.bootstrap_servers()
-    ));
-    let outcome = run_on(&kafka, settings, say).await;
+    make_folder(&settings.folder)?;
+    let mut kafka = match &settings.embedded {
+        None => Brokers::real(settings.brokers).await?,
+        Some(program) => Brokers::embedded(program, settings.brokers, &settings.folder).await?,
+    };
+    say(&kafka.to_string());
+    let outcome = run_on(&mut kafka, settings, say).await;
     if !outcome.as_ref().is_ok_and(Report::is_good) {
         kafka.keep_folder();
     }
@@ -129,7 +128,7 @@ pub async fn run(settings: &RunSettings, say: &(dyn Fn(&str) + Sync)) -> Result<
 }
 
 async fn run_on(
-    kafka: &KafkaCluster,
+    kafka: &mut Brokers,
     settings: &RunSettings,
     say: &(dyn Fn(&str) + Sync),
 ) -> Result<Report, RunError> {
@@ -151,7 +150,7 @@ async fn run_on(
             blows: settings.blows,
             over: settings.over,
             instances: settings.instances,
-            brokers: settings.brokers,
+            brokers: kafka.mortal(settings.brokers),
             freeze: FREEZE,
         },
     );
@@ -186,8 +185,7 @@ fn all_of(instances: &mut Instances) -> impl Iterator<Item = &mut Instance> {
     instances.iter_mut().flatten()
 }
 
-fn start_instances(kafka: &KafkaCluster, settings: &RunSettings) -> Result<Instances, RunError> {
-    make_folder(&settings.folder)?;
+fn start_instances(kafka: &Brokers, settings: &RunSettings) -> Result<Instances, RunError> {
     let of_all = InstanceSettings {
         program: settings.chaos.clone(),
         bootstrap_servers: kafka.bootstrap_servers().to_owned(),
@@ -210,7 +208,7 @@ fn make_folder(folder: &Path) -> Result<(), RunError> {
 
 /// Lets the blows fall when they are due, and brings every victim back.
 async fn strike(
-    kafka: &KafkaCluster,
+    kafka: &mut Brokers,
     blows: &[PlannedBlow],
     instances: &mut Instances,
     say: &(dyn Fn(&str) + Sync),
@@ -236,7 +234,7 @@ async fn strike(
     Ok(())
 }
 
-async fn fall(kafka: &KafkaCluster, blow: Blow, instances: &mut Instances) -> Result<(), RunError> {
+async fn fall(kafka: &mut Brokers, blow: Blow, instances: &mut Instances) -> Result<(), RunError> {
     match blow {
         Blow::KillInstance { instance, .. } => instances
             .get_mut(instance)
@@ -248,12 +246,12 @@ async fn fall(kafka: &KafkaCluster, blow: Blow, instances: &mut Instances) -> Re
             .into_iter()
             .flatten()
             .try_for_each(Instance::freeze),
-        Blow::KillBroker { broker, .. } => Ok(kafka.kill(broker).await?),
+        Blow::KillBroker { broker, .. } => kafka.kill(broker).await,
     }
 }
 
 async fn come_back(
-    kafka: &KafkaCluster,
+    kafka: &mut Brokers,
     blow: Blow,
     instances: &mut Instances,
 ) -> Result<(), RunError> {
@@ -268,6 +266,6 @@ async fn come_back(
             .into_iter()
             .flatten()
             .try_for_each(Instance::wake),
-        Blow::KillBroker { broker, .. } => Ok(kafka.restart(broker).await?),
+        Blow::KillBroker { broker, .. } => kafka.restart(broker).await,
     }
 }
