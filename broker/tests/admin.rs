@@ -434,7 +434,7 @@ async fn replicas_move_at_once_and_the_preferred_leader_is_elected() {
         }],
         ..Default::default()
     };
-    let mut leader = async |client: &mut RawClient| {
+    let leader = async |client: &mut RawClient| {
         let request = MetadataRequest {
             topics: None,
             ..Default::default()

@@ -87,8 +87,6 @@ pub(crate) struct Cluster {
     pub(crate) groups: Groups,
     pub(crate) transactions: Transactions,
     pub(crate) shares: Shares,
-    /// The finalised level of `transaction.version`.
-    pub(crate) transaction_version: i16,
     pub(crate) features: Features,
     pub(crate) fetch_sessions: BTreeMap<BrokerId, FetchSessions>,
     pub(crate) waiting: Waiting,
@@ -124,7 +122,6 @@ impl Cluster {
             groups: Groups::default(),
             transactions: Transactions::default(),
             shares: Shares::default(),
-            transaction_version: if release >= Release::of(4, 0) { 2 } else { 0 },
             features: Features::of(release),
             fetch_sessions: BTreeMap::new(),
             waiting: Waiting::default(),

@@ -24,9 +24,8 @@ async fn told(raw: &mut Raw) -> (i16, i64) {
         ..Default::default()
     };
     let answer = raw.call(&request, 4).await;
-    let of_it = |feature: &&thalweg_protocol::messages::FinalizedFeatureKey| {
-        &*feature.name == TRANSACTIONS
-    };
+    let of_it =
+        |feature: &&thalweg_protocol::messages::FinalizedFeatureKey| &*feature.name == TRANSACTIONS;
     let level = answer.finalized_features.iter().find(of_it);
     let level = level.map_or(0, |feature| feature.max_version_level);
     (level, answer.finalized_features_epoch)

@@ -11,13 +11,12 @@
 mod classic_groups;
 mod consumer_offsets;
 mod data;
-mod data;
 mod faults;
+mod features;
 mod group_admin;
 mod hostile_groups;
 mod members;
 mod offsets;
-mod features;
 mod produce_fetch;
 mod replication;
 mod share_groups;

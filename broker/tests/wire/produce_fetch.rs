@@ -216,7 +216,8 @@ async fn a_damaged_batch_is_sent_as_it_lies_in_the_log() {
     let response = fetch(&mut raw, "t", 0, false).await;
     let records = response.responses[0].partitions[0].records.clone();
     let records = records.expect("records");
-    let sound = RecordBatches::new(&records).map(|batch| batch.expect("whole").verify_crc().is_ok());
+    let sound =
+        RecordBatches::new(&records).map(|batch| batch.expect("whole").verify_crc().is_ok());
     assert_eq!(sound.collect::<Vec<_>>(), [true, false, true]);
     assert!(kafka.damage("t", 0, 3).is_err(), "there is no such record");
     assert!(kafka.damage("t", 1, 0).is_err(), "nor such a partition");
