@@ -149,7 +149,8 @@ pub(crate) fn leader_elected(cluster: &mut Cluster, index: PartitionId) {
             Some(Group::Classic(_)) => classic::change_coordinator(cluster, &id, now.1),
             Some(Group::Consumer(_)) => consumer::change_coordinator(cluster, &id, now.1),
             Some(Group::Streams(_)) => streams::change_coordinator(cluster, &id, now.1),
-            Some(Group::Share(_)) | None => {}
+            Some(Group::Share(_)) => share::change_coordinator(cluster, &id, now.1),
+            None => {}
         }
     }
 }

@@ -16,7 +16,7 @@ pub(crate) use heartbeat::heartbeat;
 
 use self::assignor::{Candidate, assign};
 use super::{Group, GroupTimer};
-use crate::cluster::{Cluster, TimerId};
+use crate::cluster::{Cluster, Timer, TimerId};
 use crate::share::ShareConfig;
 
 /// What a timer of a share group is for: a member was silent for too long.
@@ -138,6 +138,25 @@ pub(super) fn handle_timer(cluster: &mut Cluster, group_id: &StrBytes, timer: Sh
             "a member of a share group was silent for too long"
         );
         group.remove(&timer.member_id);
+    }
+}
+
+/// Another broker coordinates the group now, or none. Members' sessions begin anew with a new one,
+/// and do not end while there is none.
+pub(super) fn change_coordinator(cluster: &mut Cluster, group_id: &StrBytes, is_led: bool) {
+    let timeout = ShareConfig::of(cluster, group_id).session_timeout();
+    let ends_at = cluster.now.instant + timeout;
+    let Some(Group::Share(group)) = cluster.groups.by_id.get_mut(group_id) else {
+        return;
+    };
+    for (member_id, member) in &mut group.members {
+        if let Some(before) = member.session.take() {
+            cluster.timers.cancel(before);
+        }
+        if is_led {
+            let timer = Timer::Group(session_timer(group_id, member_id));
+            member.session = Some(cluster.timers.set(ends_at, timer));
+        }
     }
 }
 

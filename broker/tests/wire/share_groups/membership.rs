@@ -57,3 +57,30 @@ async fn members_join_stay_and_leave() {
     let described = a.raw.call(&describe, 1).await.groups;
     assert_eq!(&*described[0].group_state, "Empty");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_group_without_coordinator_loses_no_member_and_a_new_one_gives_time() {
+    let kafka = start(
+        brokers()
+            .brokers(2)
+            .config("offsets.topic.replication.factor", "1")
+            .config("offsets.topic.num.partitions", "1"),
+    );
+    let mut raw = Raw::connect(&kafka, PORT);
+    find_coordinator(&mut raw, 0, GROUP).await;
+    let coordinator = kafka.leader("__consumer_offsets", 0).expect("it has one");
+    let port = PORT + u16::try_from(coordinator).expect("small");
+    let mut a = Member::join(&kafka, "a").await;
+    if coordinator != 0 {
+        a.raw = Raw::connect(&kafka, port);
+    }
+    kafka.kill(coordinator).expect("it runs");
+    tokio::time::sleep(Duration::from_secs(100)).await;
+    kafka.restart(coordinator).expect("it was killed");
+    a.raw = Raw::connect(&kafka, port);
+    tokio::time::sleep(Duration::from_secs(40)).await;
+    assert_eq!(a.heartbeat(None).await.error_code, ErrorCode::NONE);
+    tokio::time::sleep(Duration::from_secs(46)).await;
+    let silent = a.heartbeat(None).await.error_code;
+    assert_eq!(silent, ErrorCode::UNKNOWN_MEMBER_ID);
+}
