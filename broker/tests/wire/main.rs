@@ -9,6 +9,7 @@
 )]
 
 mod classic_groups;
+mod consumer_groups;
 mod consumer_offsets;
 mod data;
 mod faults;
@@ -20,6 +21,7 @@ mod offsets;
 mod produce_fetch;
 mod replication;
 mod share_groups;
+mod streams_groups;
 mod support;
 mod transactional_offsets;
 mod transactions;

@@ -38,11 +38,13 @@ fn text(partitions: &Partitions) -> String {
 fn expect(assignor: Assignor, counts: &[(u8, usize)], rows: &[Row], expected: &[&str]) {
     let ids: Vec<StrBytes> = rows.iter().map(|row| StrBytes::from(row.0)).collect();
     let had: Vec<Partitions> = rows.iter().map(|row| partitions(row.2)).collect();
-    let mut group = GroupView::default();
-    group.partition_counts = counts
+    let counts = counts
         .iter()
-        .map(|(number, count)| (topic(*number), *count))
-        .collect();
+        .map(|(number, count)| (topic(*number), *count));
+    let mut group = GroupView {
+        partition_counts: counts.collect(),
+        ..GroupView::default()
+    };
     for (index, row) in rows.iter().enumerate() {
         let topics = row.1.split_whitespace();
         let subscriber = Subscriber {

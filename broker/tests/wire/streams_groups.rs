@@ -1,11 +1,8 @@
 //! Goal: streams groups work over a connection. Method: a client that sends what it is told, under a
 //! clock that stands still.
 
-mod support;
-
 use std::time::Duration;
 
-use support::{PORT, RawClient};
 use thalweg_broker::EmbeddedBroker;
 use thalweg_protocol::ErrorCode;
 use thalweg_protocol::messages::{
@@ -15,13 +12,15 @@ use thalweg_protocol::messages::{
     StreamsTopicInfo, StreamsTopology,
 };
 
-async fn connect(kafka: &EmbeddedBroker) -> RawClient {
-    let mut client = RawClient::connect(kafka, PORT);
+use crate::support::*;
+
+async fn connect(kafka: &EmbeddedBroker) -> Raw {
+    let mut client = Raw::connect(kafka, PORT);
     let request = FindCoordinatorRequest {
         coordinator_keys: vec!["app".into()],
         ..Default::default()
     };
-    client.call(4, &request).await;
+    client.call(&request, 4).await;
     client
 }
 
@@ -84,14 +83,14 @@ async fn an_application_gets_its_topics_and_its_tasks() {
     let mut client = connect(&kafka).await;
     let mut members = [join("one", "p1"), join("two", "p2")];
     for member in &mut members {
-        let told = client.call(1, member).await;
+        let told = client.call(member, 1).await;
         assert_eq!(told.error_code, ErrorCode::NONE);
         *member = next(member.clone(), &told);
     }
     for _ in 0..4 {
         tokio::time::sleep(Duration::from_secs(5)).await;
         for member in &mut members {
-            let told = client.call(1, member).await;
+            let told = client.call(member, 1).await;
             assert_eq!(told.error_code, ErrorCode::NONE);
             *member = next(member.clone(), &told);
         }
@@ -102,7 +101,7 @@ async fn an_application_gets_its_topics_and_its_tasks() {
         topics: None,
         ..Default::default()
     };
-    let topics = client.call(12, &metadata).await.topics;
+    let topics = client.call(&metadata, 12).await.topics;
     let changelog = topics
         .iter()
         .find(|topic| topic.name == Some("app-counts-changelog".into()));
@@ -116,7 +115,7 @@ async fn an_application_gets_its_topics_and_its_tasks() {
         }],
         ..Default::default()
     };
-    let configs = client.call(4, &configs).await.results;
+    let configs = client.call(&configs, 4).await.results;
     let value = configs
         .first()
         .and_then(|row| row.configs.first()?.value.clone());
@@ -127,7 +126,7 @@ async fn an_application_gets_its_topics_and_its_tasks() {
         include_topology_description: true,
         ..Default::default()
     };
-    let group = client.call(1, &describe).await.groups.remove(0);
+    let group = client.call(&describe, 1).await.groups.remove(0);
     assert_eq!((&*group.group_state, group.members.len()), ("Stable", 2));
     assert_eq!(group.assignor_name, Some("sticky".into()));
     let update = StreamsGroupTopologyDescriptionUpdateRequest {
@@ -135,7 +134,7 @@ async fn an_application_gets_its_topics_and_its_tasks() {
         member_id: "one".into(),
         ..Default::default()
     };
-    let refused = client.call(0, &update).await;
+    let refused = client.call(&update, 0).await;
     assert_eq!(refused.error_code, ErrorCode::UNSUPPORTED_VERSION);
 }
 
@@ -151,7 +150,7 @@ async fn a_topic_that_cannot_be_made_is_named_with_the_reason() {
             topic.replication_factor = 3;
         }
     }
-    let told = client.call(1, &request).await;
+    let told = client.call(&request, 1).await;
     let status = told.status.expect("told").pop().expect("one at least");
     assert_eq!(status.status_code, 3);
     assert!(

@@ -1,11 +1,8 @@
 //! Goal: consumer groups of the new protocol work over a connection. Method: a client that sends what
 //! it is told, under a clock that stands still.
 
-mod support;
-
 use std::time::Duration;
 
-use support::{PORT, RawClient};
 use thalweg_broker::EmbeddedBroker;
 use thalweg_protocol::messages::{
     ConsumerGroupDescribeRequest, ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse,
@@ -15,19 +12,21 @@ use thalweg_protocol::messages::{
 };
 use thalweg_protocol::{ErrorCode, Offset, PartitionId};
 
+use crate::support::*;
+
 fn kafka() -> EmbeddedBroker {
     let kafka = EmbeddedBroker::builder().topic("bids", 3);
     kafka.start_here().expect("it starts")
 }
 
 /// Connects, and asks for the coordinator, which makes it.
-async fn connect(kafka: &EmbeddedBroker) -> RawClient {
-    let mut client = RawClient::connect(kafka, PORT);
+async fn connect(kafka: &EmbeddedBroker) -> Raw {
+    let mut client = Raw::connect(kafka, PORT);
     let request = FindCoordinatorRequest {
         coordinator_keys: vec!["auction".into()],
         ..Default::default()
     };
-    client.call(4, &request).await;
+    client.call(&request, 4).await;
     client
 }
 
@@ -52,13 +51,13 @@ fn count(response: &ConsumerGroupHeartbeatResponse) -> usize {
 async fn two_members_share_a_topic_and_one_inherits_it() {
     let kafka = kafka();
     let mut client = connect(&kafka).await;
-    let first = client.call(1, &join("one")).await;
+    let first = client.call(&join("one"), 1).await;
     assert_eq!(
         (first.error_code, first.member_epoch, count(&first)),
         (ErrorCode::NONE, 2, 3)
     );
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let second = client.call(1, &join("two")).await;
+    let second = client.call(&join("two"), 1).await;
     assert_eq!((second.member_epoch, count(&second)), (3, 0));
 
     // One gives up what it is told to, and two gets it.
@@ -66,20 +65,20 @@ async fn two_members_share_a_topic_and_one_inherits_it() {
     let mut beat = join("one");
     beat.member_epoch = 2;
     beat.topic_partitions = Some(had);
-    let told = client.call(1, &beat).await;
+    let told = client.call(&beat, 1).await;
     assert_eq!((told.member_epoch, count(&told)), (2, 2));
     beat.topic_partitions = Some(told.assignment.expect("told").topic_partitions);
-    let done = client.call(1, &beat).await;
+    let done = client.call(&beat, 1).await;
     assert_eq!(done.member_epoch, 3);
     let mut beat = join("two");
     beat.member_epoch = 3;
-    assert_eq!(count(&client.call(1, &beat).await), 1);
+    assert_eq!(count(&client.call(&beat, 1).await), 1);
 
     let describe = ConsumerGroupDescribeRequest {
         group_ids: vec!["auction".into(), "none".into(), "".into()],
         ..Default::default()
     };
-    let described = client.call(1, &describe).await.groups;
+    let described = client.call(&describe, 1).await.groups;
     let errors: Vec<ErrorCode> = described.iter().map(|group| group.error_code).collect();
     let expected = [
         ErrorCode::NONE,
@@ -95,7 +94,7 @@ async fn two_members_share_a_topic_and_one_inherits_it() {
     // One falls silent.
     for _ in 0..11 {
         tokio::time::sleep(Duration::from_secs(5)).await;
-        let response = client.call(1, &beat).await;
+        let response = client.call(&beat, 1).await;
         beat.member_epoch = response.member_epoch;
         if let Some(assignment) = response.assignment {
             beat.topic_partitions = Some(assignment.topic_partitions);
@@ -110,7 +109,7 @@ async fn two_members_share_a_topic_and_one_inherits_it() {
 async fn an_offset_is_committed_by_who_has_the_partition() {
     let kafka = kafka();
     let mut client = connect(&kafka).await;
-    let joined = client.call(1, &join("one")).await;
+    let joined = client.call(&join("one"), 1).await;
     let commit = |member: &str, epoch| OffsetCommitRequest {
         group_id: "auction".into(),
         member_id: member.into(),
@@ -135,7 +134,7 @@ async fn an_offset_is_committed_by_who_has_the_partition() {
         ),
         ("two", joined.member_epoch, ErrorCode::UNKNOWN_MEMBER_ID),
     ] {
-        let response = client.call(9, &commit(member, epoch)).await;
+        let response = client.call(&commit(member, epoch), 9).await;
         let errors = response.topics.iter().flat_map(|topic| &topic.partitions);
         let errors: Vec<ErrorCode> = errors.map(|partition| partition.error_code).collect();
         assert_eq!(errors, [expected], "{member} in epoch {epoch}");
@@ -146,7 +145,7 @@ async fn an_offset_is_committed_by_who_has_the_partition() {
 async fn a_group_changes_its_kind_only_while_it_is_empty() {
     let kafka = kafka();
     let mut client = connect(&kafka).await;
-    client.call(1, &join("one")).await;
+    client.call(&join("one"), 1).await;
     let classic = JoinGroupRequest {
         group_id: "auction".into(),
         session_timeout_ms: 10_000,
@@ -158,14 +157,14 @@ async fn a_group_changes_its_kind_only_while_it_is_empty() {
         }],
         ..Default::default()
     };
-    let refused = client.call(3, &classic).await;
+    let refused = client.call(&classic, 3).await;
     assert_eq!(refused.error_code, ErrorCode::INCONSISTENT_GROUP_PROTOCOL);
     let mut leave = join("one");
     leave.member_epoch = -1;
-    assert_eq!(client.call(1, &leave).await.member_epoch, -1);
-    let joined = client.call(3, &classic).await;
+    assert_eq!(client.call(&leave, 1).await.member_epoch, -1);
+    let joined = client.call(&classic, 3).await;
     assert_eq!(joined.error_code, ErrorCode::NONE);
-    let refused = client.call(1, &join("one")).await;
+    let refused = client.call(&join("one"), 1).await;
     assert_eq!(refused.error_code, ErrorCode::GROUP_ID_NOT_FOUND);
 }
 
@@ -174,7 +173,7 @@ async fn a_member_may_report_anything() {
     let kafka = kafka();
     let mut client = connect(&kafka).await;
     let mut beat = join("one");
-    beat.member_epoch = client.call(1, &beat).await.member_epoch;
+    beat.member_epoch = client.call(&beat, 1).await.member_epoch;
     for partition in [-1, i32::MIN, i32::MAX, 3] {
         beat.topic_partitions = Some(vec![
             ConsumerGroupTopicPartitions {
@@ -183,7 +182,7 @@ async fn a_member_may_report_anything() {
             };
             2
         ]);
-        let response = client.call(1, &beat).await;
+        let response = client.call(&beat, 1).await;
         assert_eq!(
             (response.error_code, response.member_epoch),
             (ErrorCode::NONE, 2)
@@ -191,6 +190,6 @@ async fn a_member_may_report_anything() {
     }
     beat.rebalance_timeout_ms = i32::MIN;
     beat.subscribed_topic_names = Some(vec!["".into(); 100]);
-    let response = client.call(1, &beat).await;
+    let response = client.call(&beat, 1).await;
     assert_eq!(response.error_code, ErrorCode::NONE);
 }
