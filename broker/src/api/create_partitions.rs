@@ -111,12 +111,10 @@ fn add(
     };
     let counted = cluster.count_mutations(caller, more, caller.version < 3, quiet);
     counted.map_err(fault)?;
-    if !validate_only {
-        if let Some(topic) = cluster.topics.topic_mut(&asked.name) {
-            topic
-                .partitions
-                .extend(assignment.into_iter().map(Partition::new));
-        }
+    let topic = cluster.topics.topic_mut(&asked.name);
+    if let Some(topic) = topic.filter(|_| !validate_only) {
+        let partitions = assignment.into_iter().map(Partition::new);
+        topic.partitions.extend(partitions);
     }
     Ok(())
 }
