@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use thalweg_broker::{Builder, EmbeddedBroker, StartError};
+#[cfg(feature = "tls")]
+use thalweg_broker::Tls;
+use thalweg_broker::{Builder, EmbeddedBroker, Sasl, SaslMechanism};
 
 /// A small Kafka in memory, for trying things out and for tests.
 ///
@@ -36,6 +38,43 @@ struct Arguments {
     /// A setting of all brokers, as in server.properties; may be repeated.
     #[arg(long, value_name = "KEY=VALUE", value_parser = setting)]
     config: Vec<(String, String)>,
+
+    /// The brokers' certificate, with those between it and its authority, in PEM: switches TLS on.
+    #[cfg(feature = "tls")]
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+
+    /// The certificate's private key, in PEM.
+    #[cfg(feature = "tls")]
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+
+    /// Authorities of clients' certificates, in PEM. Clients have to show one.
+    #[cfg(feature = "tls")]
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_client_ca: Option<PathBuf>,
+
+    /// SASL by these mechanisms: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER.
+    #[arg(long, value_name = "MECHANISM", value_delimiter = ',', value_parser = mechanism)]
+    sasl: Vec<SaslMechanism>,
+
+    /// A user of PLAIN and SCRAM, whose password others on this machine can see; may be repeated.
+    #[arg(long, value_name = "NAME:PASSWORD", value_parser = user, requires = "sasl")]
+    user: Vec<(String, String)>,
+}
+
+fn mechanism(name: &str) -> Result<SaslMechanism, String> {
+    let unknown = || {
+        let all = SaslMechanism::ALL.map(SaslMechanism::name).join(", ");
+        format!("there are {all}")
+    };
+    SaslMechanism::from_name(name).ok_or_else(unknown)
+}
+
+fn user(text: &str) -> Result<(String, String), String> {
+    let pair = text.split_once(':');
+    let (name, password) = pair.ok_or("a user is written NAME:PASSWORD")?;
+    Ok((name.to_owned(), password.to_owned()))
 }
 
 fn topic(text: &str) -> Result<(String, i32), String> {
@@ -50,10 +89,35 @@ fn setting(text: &str) -> Result<(String, String), String> {
     Ok((key.to_owned(), value.to_owned()))
 }
 
-fn start(arguments: Arguments) -> Result<EmbeddedBroker, StartError> {
+#[cfg(feature = "tls")]
+fn tls(arguments: &Arguments) -> Result<Option<Tls>, String> {
+    let (Some(certificate), Some(key)) = (&arguments.tls_cert, &arguments.tls_key) else {
+        return Ok(None);
+    };
+    let read = |path: &PathBuf| {
+        let failed = |error| format!("{}: {error}", path.display());
+        std::fs::read(path).map_err(failed)
+    };
+    let mut tls = Tls::new(read(certificate)?, read(key)?);
+    if let Some(authorities) = &arguments.tls_client_ca {
+        tls = tls.client_authorities(read(authorities)?, true);
+    }
+    Ok(Some(tls))
+}
+
+fn start(arguments: Arguments) -> Result<EmbeddedBroker, String> {
     let mut builder: Builder = EmbeddedBroker::builder()
         .brokers(arguments.brokers)
         .listen(arguments.listen);
+    #[cfg(feature = "tls")]
+    if let Some(tls) = tls(&arguments)? {
+        builder = builder.tls(tls);
+    }
+    if !arguments.sasl.is_empty() {
+        let sasl = Sasl::new(arguments.sasl);
+        let users = arguments.user.into_iter();
+        builder = builder.sasl(users.fold(sasl, |sasl, (name, word)| sasl.user(name, word)));
+    }
     if let Some(release) = arguments.as_version {
         builder = builder.as_version(release);
     }
@@ -66,7 +130,7 @@ fn start(arguments: Arguments) -> Result<EmbeddedBroker, StartError> {
     for (key, value) in arguments.config {
         builder = builder.config(key, value);
     }
-    builder.start()
+    builder.start().map_err(|error| error.to_string())
 }
 
 fn main() -> ExitCode {
