@@ -222,8 +222,8 @@ async fn what_was_acknowledged_outlives_a_kill_at_any_moment() {
         acknowledged = first;
 
         let die_after = Duration::from_millis(20 + 7 * round);
-        let killer = tokio::task::spawn_blocking(move || {
-            std::thread::sleep(die_after);
+        let killer = tokio::spawn(async move {
+            tokio::time::sleep(die_after).await;
             process.kill();
         });
         while transact(&mut raw, &mut me, number).await.is_some() {

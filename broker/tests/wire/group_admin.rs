@@ -128,7 +128,8 @@ async fn only_a_group_without_members_is_deleted_and_its_offsets_with_it() {
     assert_eq!(member.commit(7).await, ErrorCode::NONE);
     let mut raw = Raw::connect(&kafka, PORT);
     assert_eq!(delete(&mut raw, "g").await, ErrorCode::NON_EMPTY_GROUP);
-    assert_eq!(delete(&mut raw, "").await, ErrorCode::INVALID_GROUP_ID);
+    // An old group may have no name; it is deleted as any other.
+    assert_eq!(delete(&mut raw, "").await, ErrorCode::GROUP_ID_NOT_FOUND);
     assert_eq!(
         delete(&mut raw, "other").await,
         ErrorCode::GROUP_ID_NOT_FOUND
@@ -180,9 +181,9 @@ async fn offsets_of_topics_that_members_read_stay() {
     assert_eq!(
         errors.collect::<Vec<_>>(),
         [
-            ("bids", 9, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
-            ("bids", 0, ErrorCode::GROUP_SUBSCRIBED_TO_TOPIC),
             ("gone", 0, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
+            ("bids", 0, ErrorCode::GROUP_SUBSCRIBED_TO_TOPIC),
+            ("bids", 9, ErrorCode::GROUP_SUBSCRIBED_TO_TOPIC),
         ]
     );
     // It reads something else now.

@@ -229,9 +229,7 @@ pub(crate) fn values(response: &FetchResponse) -> Vec<String> {
         .responses
         .iter()
         .flat_map(|topic| &topic.partitions);
-    partitions
-        .flat_map(|partition| committed_values(partition))
-        .collect()
+    partitions.flat_map(committed_values).collect()
 }
 
 /// The values of a partition's records, without those of transactions it names as aborted.
