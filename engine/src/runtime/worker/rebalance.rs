@@ -13,7 +13,7 @@ use crate::runtime::error::AppError;
 use crate::runtime::idle::IdleWatch;
 use crate::runtime::restore::Candidate;
 use crate::runtime::slot::Slot;
-use crate::runtime::takeover::{TakenChangelog, TakenInput, Takeover};
+use crate::runtime::takeover::{TakenChangelog, TakenInput, Takeover, TakeoverError};
 use crate::source::BadRecordPolicy;
 use crate::task::{InputInit, TaskInit};
 use crate::topology::{InputKind, OnOutOfRange, SourceSettings, StartFrom};
@@ -203,6 +203,21 @@ impl Worker {
     ) -> Result<(), AppError> {
         if self.go_on_after(now, &error)?.is_some() {
             return Ok(());
+        }
+        if let ConsumeError::TopicRecreated {
+            topic_partition,
+            was,
+            is,
+        } = &error
+        {
+            // The client would have the app seek. What is to be done is as at a takeover, which
+            // may notice it first.
+            let recreated = TakeoverError::TopicRecreated {
+                topic: topic_partition.topic.to_string(),
+                found: *is,
+                committed: *was,
+            };
+            return Err(AppError::Takeover(recreated.to_string()));
         }
         match error.disposition() {
             Disposition::Fatal => Err(AppError::cluster("reading input", error)),
