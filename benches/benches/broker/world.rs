@@ -66,6 +66,7 @@ impl World {
 
     pub(crate) fn idempotent_producer(&self) -> ProducerId {
         let request = InitProducerIdRequest {
+            transactional_id: None,
             producer_id: ProducerId(-1),
             producer_epoch: -1,
             ..Default::default()
