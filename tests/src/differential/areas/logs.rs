@@ -7,6 +7,9 @@ use thalweg_client::Rng;
 use super::draw::{once_in, one_of};
 use crate::differential::Pair;
 
+/// A topic: its name, how many partitions, its settings.
+type Shape = (&'static str, i32, &'static [(&'static str, &'static str)]);
+
 /// Timestamps of records count from here, so that none is ever too old or in the future.
 const TIME: i64 = 1_750_000_000_000;
 
@@ -44,7 +47,7 @@ pub(super) async fn run(pair: Pair, rng: Rng, requests: u32) -> Pair {
         fetch_session: None,
         clock: TIME,
     };
-    let shapes: &[(&str, i32, &[(&str, &str)])] = &[
+    let shapes: &[Shape] = &[
         ("plain", 3, &[]),
         ("small", 1, &[("max.message.bytes", "300")]),
         ("append", 1, &[("message.timestamp.type", "LogAppendTime")]),
