@@ -9,11 +9,17 @@ use std::process::ExitCode;
 
 use thalweg_client::{ClientConfig, Cluster, Consumer, OffsetReset, RecordDecoder};
 
+const USAGE: &str = "usage: consume HOST:PORT[,HOST:PORT] GROUP TOPIC...";
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
+    if std::env::args().any(|argument| argument == "--help") {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
     let mut arguments = std::env::args().skip(1);
     let (Some(servers), Some(group)) = (arguments.next(), arguments.next()) else {
-        eprintln!("usage: consume HOST:PORT[,HOST:PORT] GROUP TOPIC...");
+        eprintln!("{USAGE}");
         return ExitCode::from(2);
     };
     match consume(servers, group, arguments.collect()).await {

@@ -11,11 +11,17 @@ use thalweg_client::{Admin, CallError, ClientConfig, Cluster, ErrorCode, NewTopi
 
 const PARTITIONS: i32 = 2;
 
+const USAGE: &str = "usage: create_topics HOST:PORT[,HOST:PORT] TOPIC...";
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
+    if std::env::args().any(|argument| argument == "--help") {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
     let mut arguments = std::env::args().skip(1);
     let Some(servers) = arguments.next() else {
-        eprintln!("usage: create_topics HOST:PORT[,HOST:PORT] TOPIC...");
+        eprintln!("{USAGE}");
         return ExitCode::from(2);
     };
     match create(servers, arguments.collect()).await {

@@ -14,11 +14,17 @@ use std::process::ExitCode;
 
 use thalweg_client::{ClientConfig, Cluster, Compression, Producer, ProducerRecord};
 
+const USAGE: &str = "usage: produce HOST:PORT[,HOST:PORT] TOPIC [WORD | KEY=VALUE]...";
+
 #[tokio::main]
 async fn main() -> ExitCode {
+    if std::env::args().any(|argument| argument == "--help") {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
     let mut arguments = std::env::args().skip(1);
     let (Some(servers), Some(topic)) = (arguments.next(), arguments.next()) else {
-        eprintln!("usage: produce HOST:PORT[,HOST:PORT] TOPIC [WORD | KEY=VALUE]...");
+        eprintln!("{USAGE}");
         return ExitCode::from(2);
     };
     match produce(servers, &topic, arguments.collect()).await {

@@ -17,11 +17,17 @@ use thalweg_client::{
     ClientConfig, Cluster, CommitError, Disposition, ProducerRecord, TransactionalProducer,
 };
 
+const USAGE: &str = "usage: transactions HOST:PORT[,HOST:PORT] TOPIC COUNT";
+
 #[tokio::main]
 async fn main() -> ExitCode {
+    if std::env::args().any(|argument| argument == "--help") {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [servers, topic, count] = arguments.as_slice() else {
-        eprintln!("usage: transactions HOST:PORT[,HOST:PORT] TOPIC COUNT");
+        eprintln!("{USAGE}");
         return ExitCode::from(2);
     };
     let Ok(count) = count.parse() else {
