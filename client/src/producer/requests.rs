@@ -67,7 +67,8 @@ pub(super) fn produce_request(
     timeout: Duration,
 ) -> ProduceRequest {
     let mut topic_data: Vec<TopicProduceData> = Vec::new();
-    let mut last: Option<&Arc<str>> = None;
+    // Where the topic of the parcel before is; it need not be the last one that was begun.
+    let mut latest = 0;
     for (topic_partition, parcel) in &outbound.parcels {
         let partition = PartitionProduceData {
             index: topic_partition.partition,
@@ -75,13 +76,12 @@ pub(super) fn produce_request(
             ..Default::default()
         };
         // Parcels of a topic mostly follow one another.
-        let same = match last {
-            Some(last) if *last == topic_partition.topic => topic_data.last_mut(),
-            _ => topic_data
-                .iter_mut()
-                .find(|topic| *topic.name == *topic_partition.topic),
-        };
-        match same {
+        let is_its = |topic: &TopicProduceData| *topic.name == *topic_partition.topic;
+        if !topic_data.get(latest).is_some_and(is_its) {
+            let known = topic_data.iter().position(is_its);
+            latest = known.unwrap_or(topic_data.len());
+        }
+        match topic_data.get_mut(latest) {
             Some(topic) => topic.partition_data.push(partition),
             None => topic_data.push(TopicProduceData {
                 name: StrBytes::from(&*topic_partition.topic),
@@ -92,7 +92,6 @@ pub(super) fn produce_request(
                 ..Default::default()
             }),
         }
-        last = Some(&topic_partition.topic);
     }
     ProduceRequest {
         transactional_id: transactional_id.map(StrBytes::from),
@@ -446,4 +445,50 @@ fn complete<'p>(
 
 fn millis(duration: Duration) -> i32 {
     i32::try_from(duration.as_millis()).unwrap_or(i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use thalweg_protocol::BrokerId;
+
+    use super::*;
+    use crate::producer::lane::Parcel;
+
+    /// Goal: every parcel goes to its own topic, in whatever order topics take turns. An app's outputs
+    /// and its changelog did when it took partitions over, and what was meant for one went to the
+    /// other: lost there, and a foreign record here.
+    #[test]
+    fn parcels_go_to_their_own_topics_in_whatever_order_they_come() {
+        let order = [
+            ("a", 0),
+            ("a", 1),
+            ("b", 0),
+            ("a", 2),
+            ("a", 3),
+            ("b", 1),
+            ("b", 2),
+            ("a", 4),
+        ];
+        let parcel = |(id, (topic, partition)): (u64, (&str, i32))| {
+            let bytes = Bytes::from(format!("{topic}{partition}"));
+            (TopicPartition::new(topic, partition), Parcel { id, bytes })
+        };
+        let outbound = Outbound {
+            id: 0,
+            broker: BrokerId(0),
+            parcels: (0..).zip(order).map(parcel).collect(),
+        };
+        let metadata = MetadataSnapshot::default();
+        let request = produce_request(&outbound, &metadata, None, -1, Duration::ZERO);
+        let mut sent = Vec::new();
+        for topic in &request.topic_data {
+            for partition in &topic.partition_data {
+                let place = format!("{}{}", topic.name, partition.index.0);
+                assert_eq!(partition.records.as_deref(), Some(place.as_bytes()));
+                sent.push(place);
+            }
+        }
+        assert_eq!(sent, ["a0", "a1", "a2", "a3", "a4", "b0", "b1", "b2"]);
+    }
 }
