@@ -10,11 +10,14 @@ pub(super) fn unknown_member(id: &str, group_id: &str) -> Fault {
     (ErrorCode::UNKNOWN_MEMBER_ID, message)
 }
 
-/// `kind` is `consumer` or `streams`.
-pub(super) fn group_is_full(kind: &str, members_max: i64) -> Fault {
+/// Whether there is room for one more. `kind` is `consumer` or `streams`.
+pub(super) fn check_room(kind: &str, members: usize, members_max: i64) -> Result<(), Fault> {
+    if i64::try_from(members).is_ok_and(|members| members < members_max) {
+        return Ok(());
+    }
     let message =
         format!("The {kind} group has reached its maximum capacity of {members_max} members.");
-    (ErrorCode::GROUP_MAX_SIZE_REACHED, message)
+    Err((ErrorCode::GROUP_MAX_SIZE_REACHED, message))
 }
 
 pub(super) fn instance_is_unreleased(id: &str, instance_id: &str, owner: &str) -> Fault {

@@ -4,7 +4,8 @@ use thalweg_protocol::messages::DescribedGroup;
 use thalweg_protocol::{ErrorCode, StrBytes};
 
 use super::classic::{ClassicGroup, State};
-use super::{CommitCheck, ConsumerGroup, ShareGroup, StreamsGroup};
+use super::{CommitCheck, ConsumerGroup, Fault, ShareGroup, StreamsGroup};
+use crate::cluster::Cluster;
 
 /// A group of one kind.
 #[derive(Debug)]
@@ -21,6 +22,59 @@ pub(crate) enum Group {
     Consumer(Box<ConsumerGroup>),
     /// The broker assigns tasks of a topology it knows (KIP-1071).
     Streams(Box<StreamsGroup>),
+}
+
+/// A kind of group whose methods need the cluster at hand.
+pub(super) trait Kind: Sized {
+    /// What messages call it, and at the beginning of a sentence.
+    const NAMES: (&'static str, &'static str);
+
+    /// The group, if it is of this kind.
+    fn of(group: &mut Group) -> Option<&mut Self>;
+}
+
+impl Kind for ConsumerGroup {
+    const NAMES: (&'static str, &'static str) = ("consumer", "Consumer");
+
+    fn of(group: &mut Group) -> Option<&mut Self> {
+        match group {
+            Group::Consumer(group) => Some(group),
+            _ => None,
+        }
+    }
+}
+
+impl Kind for StreamsGroup {
+    const NAMES: (&'static str, &'static str) = ("streams", "Streams");
+
+    fn of(group: &mut Group) -> Option<&mut Self> {
+        match group {
+            Group::Streams(group) => Some(group),
+            _ => None,
+        }
+    }
+}
+
+/// Does something with a group that is there and of this kind, with the cluster at hand.
+pub(super) fn with_group<K: Kind, T>(
+    cluster: &mut Cluster,
+    id: &StrBytes,
+    what: impl FnOnce(&mut Cluster, &mut K) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    let (name, at_first) = K::NAMES;
+    let Some(mut group) = cluster.groups.remove(id) else {
+        let message = format!("{at_first} group {id} not found.");
+        return Err((ErrorCode::GROUP_ID_NOT_FOUND, message));
+    };
+    let result = match K::of(&mut group) {
+        Some(group) => what(cluster, group),
+        None => {
+            let message = format!("Group {id} is not a {name} group.");
+            Err((ErrorCode::GROUP_ID_NOT_FOUND, message))
+        }
+    };
+    cluster.groups.by_id.insert(id.clone(), group);
+    result
 }
 
 /// Who commits offsets, or fetches them.

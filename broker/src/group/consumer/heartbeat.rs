@@ -21,6 +21,7 @@ use super::{ConsumerGroup, ConsumerTimer};
 use crate::acl::{Operation, ResourceType};
 use crate::cluster::{Caller, Cluster, Timer};
 use crate::group::assignor::{GroupView, Partitions, Subscriber};
+use crate::group::kinds::with_group;
 use crate::group::{Fault, Group, GroupTimer, insert};
 use check::{JOIN, check};
 use joining::update;
@@ -34,12 +35,12 @@ pub(crate) fn heartbeat(
     check(caller, request)?;
     let id = request.group_id.detached();
     if request.member_epoch < JOIN {
-        return with_group(cluster, &id, |cluster, group| {
+        return with_group(cluster, &id, |cluster, group: &mut ConsumerGroup| {
             group.handle_leave(cluster, &id, request)
         });
     }
     if request.member_epoch > JOIN {
-        return with_group(cluster, &id, |cluster, group| {
+        return with_group(cluster, &id, |cluster, group: &mut ConsumerGroup| {
             group.handle_heartbeat(cluster, caller, &id, request)
         });
     }
@@ -75,7 +76,7 @@ pub(crate) fn heartbeat(
 /// Does what a timer was set for.
 pub(crate) fn handle_timer(cluster: &mut Cluster, id: &StrBytes, timer: ConsumerTimer) {
     // Whoever is gone needs no watching over: an error says just that.
-    let _ = with_group(cluster, id, |cluster, group| {
+    let _ = with_group(cluster, id, |cluster, group: &mut ConsumerGroup| {
         match timer {
             ConsumerTimer::Session { member } => {
                 group.member(&member, id)?;
@@ -99,7 +100,7 @@ pub(crate) fn handle_timer(cluster: &mut Cluster, id: &StrBytes, timer: Consumer
 
 /// The group's coordinator is another broker now, or none: time-outs begin anew with it.
 pub(crate) fn change_coordinator(cluster: &mut Cluster, id: &StrBytes, is_there: bool) {
-    let _ = with_group(cluster, id, |cluster, group| {
+    let _ = with_group(cluster, id, |cluster, group: &mut ConsumerGroup| {
         for watch in std::mem::take(&mut group.watches).into_values() {
             watch.end(cluster);
         }
@@ -110,33 +111,6 @@ pub(crate) fn change_coordinator(cluster: &mut Cluster, id: &StrBytes, is_there:
         }
         Ok(())
     });
-}
-
-/// Does something with a consumer group that is there, with the cluster at hand.
-fn with_group<T>(
-    cluster: &mut Cluster,
-    id: &StrBytes,
-    what: impl FnOnce(&mut Cluster, &mut ConsumerGroup) -> Result<T, Fault>,
-) -> Result<T, Fault> {
-    match cluster.groups.remove(id) {
-        Some(Group::Consumer(mut group)) => {
-            let result = what(cluster, &mut group);
-            cluster
-                .groups
-                .by_id
-                .insert(id.clone(), Group::Consumer(group));
-            result
-        }
-        Some(other) => {
-            cluster.groups.by_id.insert(id.clone(), other);
-            let message = format!("Group {id} is not a consumer group.");
-            Err((ErrorCode::GROUP_ID_NOT_FOUND, message))
-        }
-        None => {
-            let message = format!("Consumer group {id} not found.");
-            Err((ErrorCode::GROUP_ID_NOT_FOUND, message))
-        }
-    }
 }
 
 impl ConsumerGroup {

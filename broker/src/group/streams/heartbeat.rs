@@ -22,6 +22,7 @@ use super::topics::{Configured, configure, status};
 use super::topology::Topology;
 use super::{StreamsGroup, StreamsTimer};
 use crate::cluster::{Caller, Cluster, Timer};
+use crate::group::kinds::with_group;
 use crate::group::{Fault, Group, GroupTimer, insert};
 use answer::{Change, status_of};
 use check::{JOIN, check, check_progress, check_tasks};
@@ -39,13 +40,13 @@ pub(crate) fn heartbeat(
     check(request)?;
     let id = request.group_id.detached();
     if request.member_epoch < JOIN {
-        let left = with_group(cluster, &id, |cluster, group| {
+        let left = with_group(cluster, &id, |cluster, group: &mut StreamsGroup| {
             group.handle_leave(cluster, &id, request)
         });
         return left.map(|response| (response, Vec::new()));
     }
     if request.member_epoch > JOIN {
-        return with_group(cluster, &id, |cluster, group| {
+        return with_group(cluster, &id, |cluster, group: &mut StreamsGroup| {
             group.handle_heartbeat(cluster, caller, &id, request)
         });
     }
@@ -81,7 +82,7 @@ pub(crate) fn heartbeat(
 /// Does what a timer was set for.
 pub(crate) fn handle_timer(cluster: &mut Cluster, id: &StrBytes, timer: StreamsTimer) {
     // Whoever is gone needs no watching over: an error says just that.
-    let _ = with_group(cluster, id, |cluster, group| {
+    let _ = with_group(cluster, id, |cluster, group: &mut StreamsGroup| {
         match timer {
             StreamsTimer::Session { member } => {
                 group.member(&member, id)?;
@@ -110,7 +111,7 @@ pub(crate) fn handle_timer(cluster: &mut Cluster, id: &StrBytes, timer: StreamsT
 
 /// The group's coordinator is another broker now, or none: time-outs begin anew with it.
 pub(crate) fn change_coordinator(cluster: &mut Cluster, id: &StrBytes, is_there: bool) {
-    let _ = with_group(cluster, id, |cluster, group| {
+    let _ = with_group(cluster, id, |cluster, group: &mut StreamsGroup| {
         for watch in std::mem::take(&mut group.watches).into_values() {
             watch.end(cluster);
         }
@@ -125,33 +126,6 @@ pub(crate) fn change_coordinator(cluster: &mut Cluster, id: &StrBytes, is_there:
         }
         Ok(())
     });
-}
-
-/// Does something with a streams group that is there, with the cluster at hand.
-fn with_group<T>(
-    cluster: &mut Cluster,
-    id: &StrBytes,
-    what: impl FnOnce(&mut Cluster, &mut StreamsGroup) -> Result<T, Fault>,
-) -> Result<T, Fault> {
-    match cluster.groups.remove(id) {
-        Some(Group::Streams(mut group)) => {
-            let result = what(cluster, &mut group);
-            cluster
-                .groups
-                .by_id
-                .insert(id.clone(), Group::Streams(group));
-            result
-        }
-        Some(other) => {
-            cluster.groups.by_id.insert(id.clone(), other);
-            let message = format!("Group {id} is not a streams group.");
-            Err((ErrorCode::GROUP_ID_NOT_FOUND, message))
-        }
-        None => {
-            let message = format!("Streams group {id} not found.");
-            Err((ErrorCode::GROUP_ID_NOT_FOUND, message))
-        }
-    }
 }
 
 impl StreamsGroup {

@@ -18,16 +18,14 @@ impl ConsumerGroup {
         cluster: &Cluster,
         request: &ConsumerGroupHeartbeatRequest,
     ) -> Result<(), Fault> {
-        let known = self.members.contains_key(&request.member_id)
-            || request
-                .instance_id
-                .as_ref()
-                .is_some_and(|id| self.static_members.contains_key(id));
-        let max = cluster.settings.number("group.consumer.max.size");
-        if !known && i64::try_from(self.members.len()).is_ok_and(|members| members >= max) {
-            return Err(faults::group_is_full("consumer", max));
+        let is_static = |id| self.static_members.contains_key(id);
+        if self.members.contains_key(&request.member_id)
+            || request.instance_id.as_ref().is_some_and(is_static)
+        {
+            return Ok(());
         }
-        Ok(())
+        let max = cluster.settings.number("group.consumer.max.size");
+        faults::check_room("consumer", self.members.len(), max)
     }
 
     /// The member a request is from, and the id it has had so far where it comes back under another.

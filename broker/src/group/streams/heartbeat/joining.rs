@@ -71,16 +71,14 @@ impl StreamsGroup {
         cluster: &Cluster,
         request: &StreamsGroupHeartbeatRequest,
     ) -> Result<(), Fault> {
-        let known = self.members.contains_key(&request.member_id)
-            || request
-                .instance_id
-                .as_ref()
-                .is_some_and(|id| self.static_members.contains_key(id));
-        let max = cluster.settings.number("group.streams.max.size");
-        if !known && i64::try_from(self.members.len()).is_ok_and(|members| members >= max) {
-            return Err(faults::group_is_full("streams", max));
+        let is_static = |id| self.static_members.contains_key(id);
+        if self.members.contains_key(&request.member_id)
+            || request.instance_id.as_ref().is_some_and(is_static)
+        {
+            return Ok(());
         }
-        Ok(())
+        let max = cluster.settings.number("group.streams.max.size");
+        faults::check_room("streams", self.members.len(), max)
     }
 }
 
