@@ -5,9 +5,10 @@ use thalweg_protocol::messages::{
 };
 use thalweg_protocol::{ErrorCode, StrBytes};
 
+use super::described_group::{HIDDEN_TOPICS, check, not_found};
 use crate::acl::{Operation, ResourceType};
 use crate::cluster::{Caller, Cluster};
-use crate::group::{Group, check_coordinator};
+use crate::group::Group;
 
 /// Describes the groups asked for.
 pub(super) fn consumer_group_describe(
@@ -20,9 +21,7 @@ pub(super) fn consumer_group_describe(
         if group.error_code.is_none() && hides_topics(cluster, caller, &group) {
             group.members.clear();
             group.error_code = ErrorCode::TOPIC_AUTHORIZATION_FAILED;
-            let message = "The group has described topic(s) that the client is not authorized to \
-                           describe.";
-            group.error_message = Some(StrBytes::from_static(message));
+            group.error_message = Some(StrBytes::from_static(HIDDEN_TOPICS));
         }
         if group.error_code.is_none() && request.include_authorized_operations {
             group.authorized_operations =
@@ -43,20 +42,15 @@ fn describe(cluster: &Cluster, caller: &Caller, id: &StrBytes) -> DescribedConsu
         error_message: message.map(StrBytes::from),
         ..Default::default()
     };
-    if !cluster.authorize(caller, Operation::Describe, ResourceType::Group, id) {
-        return failed(ErrorCode::GROUP_AUTHORIZATION_FAILED, None);
-    }
-    if id.is_empty() {
-        return failed(ErrorCode::INVALID_GROUP_ID, None);
-    }
-    if let Err(error_code) = check_coordinator(cluster, id, caller) {
+    if let Err(error_code) = check(cluster, caller, id) {
         return failed(error_code, None);
     }
-    let not_found = |message| failed(ErrorCode::GROUP_ID_NOT_FOUND, Some(message));
     match cluster.groups.group(id) {
         Some(Group::Consumer(group)) => group.describe(id, &cluster.topics),
-        Some(_) => not_found(format!("Group {id} is not a consumer group.")),
-        None => not_found(format!("Group {id} not found.")),
+        _ => {
+            let message = not_found(cluster, id, "consumer");
+            failed(ErrorCode::GROUP_ID_NOT_FOUND, Some(message))
+        }
     }
 }
 

@@ -45,9 +45,7 @@ fn group(
     asked: &DescribeShareGroupOffsetsRequestGroup,
 ) -> Result<Vec<DescribeShareGroupOffsetsResponseTopic>, ErrorCode> {
     let group_id = &asked.group_id;
-    if !cluster.authorize(caller, Operation::Describe, ResourceType::Group, group_id) {
-        return Err(ErrorCode::GROUP_AUTHORIZATION_FAILED);
-    }
+    cluster.check_group(caller, Operation::Describe, group_id)?;
     check_coordinator(cluster, group_id, caller)?;
     let may_see =
         |name: &str| cluster.authorize(caller, Operation::Describe, ResourceType::Topic, name);

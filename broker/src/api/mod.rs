@@ -42,6 +42,7 @@ mod describe_share_group_offsets;
 mod describe_topic_partitions;
 mod describe_transactions;
 mod describe_user_scram_credentials;
+mod described_group;
 mod elect_leaders;
 mod end_txn;
 mod expire_delegation_token;

@@ -6,9 +6,10 @@ use thalweg_protocol::messages::{
 };
 use thalweg_protocol::{ErrorCode, StrBytes};
 
+use super::described_group::{check, not_found};
 use crate::acl::{Operation, ResourceType};
 use crate::cluster::{Caller, Cluster};
-use crate::group::{ShareGroup, ShareMember, check_coordinator, share_group};
+use crate::group::{ShareGroup, ShareMember, share_group};
 
 /// Describes each group.
 pub(super) fn share_group_describe(
@@ -42,18 +43,9 @@ fn one(
     caller: &Caller,
     group_id: &str,
 ) -> Result<DescribedShareGroup, (ErrorCode, Option<String>)> {
-    if !cluster.authorize(caller, Operation::Describe, ResourceType::Group, group_id) {
-        return Err((ErrorCode::GROUP_AUTHORIZATION_FAILED, None));
-    }
-    if group_id.is_empty() {
-        return Err((ErrorCode::INVALID_GROUP_ID, None));
-    }
-    check_coordinator(cluster, group_id, caller).map_err(|code| (code, None))?;
+    check(cluster, caller, group_id).map_err(|code| (code, None))?;
     let Some(group) = share_group(cluster, group_id) else {
-        let message = match cluster.groups.group(group_id) {
-            Some(_) => format!("Group {group_id} is not a share group."),
-            None => format!("Group {group_id} not found."),
-        };
+        let message = not_found(cluster, group_id, "share");
         return Err((ErrorCode::GROUP_ID_NOT_FOUND, Some(message)));
     };
     let described = describe(cluster, group);
