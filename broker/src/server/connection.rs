@@ -100,7 +100,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
         let mut body = Decoder::new(frame.clone());
         let (key, header) = decode_request_header(&mut body)?;
-        let fault = self.fault(key, &header, &frame.slice(body.position()..));
+        let fault = self.fault(key, &header, &frame, body.position());
         match fault {
             Fault::Delay(by) => tokio::time::sleep(by).await,
             Fault::CloseBefore => return Ok(false),
@@ -212,7 +212,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.write(length.chain(answer)).await
     }
 
-    fn fault(&self, key: ApiKey, header: &RequestHeader, body: &Bytes) -> Fault {
+    /// What is to go wrong with a request whose body begins at `body`.
+    fn fault(&self, key: ApiKey, header: &RequestHeader, frame: &Bytes, body: usize) -> Fault {
         let Some(inject) = self.shared.injected() else {
             return Fault::Pass;
         };
@@ -222,7 +223,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             version: header.request_api_version,
             client_id: header.client_id.as_deref(),
             connection: self.id,
-            body,
+            body: &frame.slice(body..),
         })
     }
 

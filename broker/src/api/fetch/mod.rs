@@ -17,7 +17,7 @@ use crate::quota::{Counted, throttle_ms};
 
 pub(crate) use self::session::FetchSessions;
 
-/// No topic of that id, or a name for it.
+/// The first version that names topics by id.
 const TOPIC_IDS_FROM: i16 = 13;
 
 /// Answers with what there is, or when there is enough of it.
@@ -108,7 +108,7 @@ impl Fetching {
         };
         let partitions = self.context.partitions.iter();
         let read: Vec<_> = partitions
-            .map(|fetched| (fetched, self.how.read(cluster, fetched, &mut limits).found))
+            .map(|fetched| (fetched, self.how.read(cluster, fetched, &mut limits)))
             .collect();
         let bytes = read.iter().filter_map(|(_, found)| found.records.as_ref());
         let bytes = bytes.map(|records| records.len()).sum();

@@ -33,12 +33,6 @@ pub(super) struct Limits {
     pub(super) found_any: bool,
 }
 
-/// What was read of a partition.
-#[derive(Debug)]
-pub(super) struct Reading {
-    pub(super) found: FetchPartitionData,
-}
-
 impl ReadAs {
     /// The name of the topic, if there is one.
     pub(super) fn name(&self, cluster: &Cluster, fetched: &Fetched) -> Option<StrBytes> {
@@ -140,7 +134,7 @@ impl ReadAs {
         cluster: &Cluster,
         fetched: &Fetched,
         limits: &mut Limits,
-    ) -> Reading {
+    ) -> FetchPartitionData {
         let mut found = FetchPartitionData {
             partition_index: fetched.place.partition,
             high_watermark: Offset(-1),
@@ -163,7 +157,7 @@ impl ReadAs {
                         ..Default::default()
                     };
                 }
-                return Reading { found };
+                return found;
             }
         };
         let log = &partition.log;
@@ -172,7 +166,7 @@ impl ReadAs {
         found.log_start_offset = Offset(log.start());
         if let Some(end) = diverged(partition, fetched) {
             found.diverging_epoch = end;
-            return Reading { found };
+            return found;
         }
         let from = fetched.asked.fetch_offset.0;
         let of_partition = usize::try_from(fetched.asked.partition_max_bytes).unwrap_or_default();
@@ -190,7 +184,7 @@ impl ReadAs {
             found.aborted_transactions = Some(aborted.collect());
         }
         found.records = Some(records);
-        Reading { found }
+        found
     }
 }
 
