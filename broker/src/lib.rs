@@ -17,6 +17,28 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # What it lacks on purpose
+//! A disk, unless [`Builder::data`] names a folder; followers with logs of their own; controllers,
+//! remote storage, delegation tokens, telemetry. It is no broker for production.
+//!
+//! # Where it differs from Kafka
+//! - Batches are stored as they were received: `compression.type` of a topic is kept and shown, and
+//!   nothing is compressed anew. A batch whose header claims a wrong largest timestamp is not mended.
+//! - Replication is modelled: a broker is in sync again as soon as it is back, leaders do not go back by
+//!   themselves, and reassignments are done at once.
+//! - Most settings without a meaning here are kept and shown and have no effect. An unknown one is an
+//!   error where Kafka takes it, and so is an unknown dynamic one. Request and connection quotas are
+//!   kept and shown only.
+//! - A topic has at most 10,000 partitions, a streams topology at most 1,000 sub-topologies and 10,000
+//!   topics; a regular expression of a consumer group has no `\p{…}` classes.
+//! - Groups change their protocol only while they have no members.
+//! - A share group's first heartbeat brings the assignment already; there is no dead-letter topic.
+//! - [`Builder::data`] keeps topics, batches, committed offsets, transactions and what share groups have
+//!   done. It does not keep ACLs, users of SCRAM, quotas, settings changed at run time, levels of
+//!   features, consumer and streams groups: their members join again.
+//! - It does not forget the markers of transactions that timed out while it was down, which a lone
+//!   Kafka 4.3 that was killed does.
 
 mod acl;
 mod api;
