@@ -8,6 +8,8 @@
     reason = "a test that finds too little fails"
 )]
 
+mod acls;
+mod admin;
 mod classic_groups;
 mod consumer_groups;
 mod consumer_offsets;
@@ -19,10 +21,14 @@ mod hostile_groups;
 mod members;
 mod offsets;
 mod produce_fetch;
+mod quotas;
 mod replication;
+mod sasl;
 mod share_groups;
 mod streams_groups;
 mod support;
+#[cfg(feature = "tls")]
+mod tls;
 mod transactional_offsets;
 mod transactions;
 mod upkeep;

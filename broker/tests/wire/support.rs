@@ -26,6 +26,7 @@ pub(crate) fn start(builder: Builder) -> EmbeddedBroker {
 /// A connection to a broker.
 pub(crate) struct Raw<S = InMemoryStream> {
     pub(crate) stream: S,
+    client_id: String,
     next_id: i32,
 }
 
@@ -38,7 +39,38 @@ impl Raw {
 impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
     /// Over a stream that is open.
     pub(crate) fn over(stream: S) -> Self {
-        Raw { stream, next_id: 1 }
+        Raw {
+            stream,
+            client_id: "raw".to_owned(),
+            next_id: 1,
+        }
+    }
+
+    /// Under another client id than `raw`.
+    pub(crate) fn named(mut self, client_id: &str) -> Self {
+        client_id.clone_into(&mut self.client_id);
+        self
+    }
+
+    /// Sends bytes as they are, behind their length. The broker may have closed the connection.
+    pub(crate) async fn send_frame(&mut self, bytes: &[u8]) {
+        let length = u32::try_from(bytes.len()).expect("a short frame");
+        let mut frame = length.to_be_bytes().to_vec();
+        frame.extend(bytes);
+        let _ = self.stream.write_all(&frame).await;
+    }
+
+    /// The next frame as it is, without its length; `None` where the broker closed the connection.
+    pub(crate) async fn receive_frame(&mut self) -> Option<Bytes> {
+        let length = self.stream.read_i32().await.ok()?;
+        let mut frame = BytesMut::zeroed(usize::try_from(length).expect("a length"));
+        self.stream.read_exact(&mut frame).await.ok()?;
+        Some(frame.freeze())
+    }
+
+    /// Whether the broker has closed the connection, instead of another frame.
+    pub(crate) async fn is_closed(&mut self) -> bool {
+        self.receive_frame().await.is_none()
     }
 
     /// As [`call`](Self::call), `None` where the connection breaks.
@@ -48,22 +80,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
         version: i16,
     ) -> Option<R::Response> {
         let id = self.next_id;
-        let frame = encode_request(request, version, id, Some("raw")).expect("it can be encoded");
+        let frame =
+            encode_request(request, version, id, Some(&self.client_id)).expect("it can be encoded");
         self.stream.write_all(&frame.to_bytes()).await.ok()?;
         self.receive::<R>(version).await
     }
 
     /// Sends a request and reads its answer.
     pub(crate) async fn call<R: Request>(&mut self, request: &R, version: i16) -> R::Response {
-        self.send(request, version).await;
-        self.receive::<R>(version)
+        self.try_call(request, version)
             .await
             .expect("the connection stays open")
     }
 
     pub(crate) async fn send<R: Request>(&mut self, request: &R, version: i16) {
         let id = self.next_id;
-        let frame = encode_request(request, version, id, Some("raw")).expect("it can be encoded");
+        let frame =
+            encode_request(request, version, id, Some(&self.client_id)).expect("it can be encoded");
         self.stream
             .write_all(&frame.to_bytes())
             .await
@@ -72,10 +105,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
 
     /// The next answer; `None` where the broker closed the connection.
     pub(crate) async fn receive<R: Request>(&mut self, version: i16) -> Option<R::Response> {
-        let length = self.stream.read_i32().await.ok()?;
-        let mut frame = BytesMut::zeroed(usize::try_from(length).expect("a length"));
-        self.stream.read_exact(&mut frame).await.ok()?;
-        let (id, response) = decode_response::<R>(frame.freeze(), version).expect("an answer");
+        let frame = self.receive_frame().await?;
+        let (id, response) = decode_response::<R>(frame, version).expect("an answer");
         assert_eq!(id, self.next_id, "the answer to this request");
         self.next_id += 1;
         Some(response)

@@ -1,10 +1,6 @@
 //! Goal: whoever does more than their quota is answered at once, told to be quiet, and not read from
 //! for that long; others are not touched. By raw requests with the clock standing still.
 
-#![allow(clippy::indexing_slicing, reason = "a panic is how a test fails")]
-
-mod support;
-
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,7 +10,7 @@ use thalweg_protocol::records::{BatchSeal, Compression, Compressor, RecordBatchB
 use thalweg_protocol::{ErrorCode, Offset, PartitionId};
 use tokio::time::Instant;
 
-use support::{PORT, RawClient};
+use crate::support::{PORT, Raw};
 
 fn start() -> EmbeddedBroker {
     let builder = EmbeddedBroker::builder().topic("t", 1);
@@ -42,8 +38,8 @@ fn alter(client_id: Option<&str>, key: &str, value: Option<f64>) -> AlterClientQ
 }
 
 async fn set(kafka: &EmbeddedBroker, client_id: &str, key: &str, value: Option<f64>) {
-    let mut admin = RawClient::connect(kafka, PORT).named("admin");
-    let answer = admin.call(1, &alter(Some(client_id), key, value)).await;
+    let mut admin = Raw::connect(kafka, PORT).named("admin");
+    let answer = admin.call(&alter(Some(client_id), key, value), 1).await;
     let entry = &answer.entries[0];
     assert_eq!(
         entry.error_code,
@@ -103,14 +99,14 @@ fn fetched(answer: &FetchResponse) -> usize {
 async fn a_producer_beyond_its_quota_is_answered_and_then_not_heard_for_a_time() {
     let kafka = start();
     set(&kafka, "loud", "producer_byte_rate", Some(1000.0)).await;
-    let mut loud = RawClient::connect(&kafka, PORT).named("loud");
-    let answer = loud.call(9, &produce(5000)).await;
+    let mut loud = Raw::connect(&kafka, PORT).named("loud");
+    let answer = loud.call(&produce(5000), 9).await;
     assert_eq!(
         answer.throttle_time_ms, 0,
         "within the quota of ten seconds"
     );
     let began = Instant::now();
-    let answer = loud.call(9, &produce(10_000)).await;
+    let answer = loud.call(&produce(10_000), 9).await;
     assert_eq!(began.elapsed(), Duration::ZERO, "answered at once");
     let quiet = answer.throttle_time_ms;
     assert!((5000..6000).contains(&quiet), "{quiet}");
@@ -119,19 +115,19 @@ async fn a_producer_beyond_its_quota_is_answered_and_then_not_heard_for_a_time()
         ErrorCode::NONE
     );
     // The next request lies unread until then.
-    loud.call(9, &produce(1)).await;
+    loud.call(&produce(1), 9).await;
     assert_eq!(
         began.elapsed().as_millis(),
         u128::try_from(quiet).expect("positive")
     );
 
-    let mut other = RawClient::connect(&kafka, PORT).named("other");
-    let answer = other.call(9, &produce(100_000)).await;
+    let mut other = Raw::connect(&kafka, PORT).named("other");
+    let answer = other.call(&produce(100_000), 9).await;
     assert_eq!(answer.throttle_time_ms, 0);
     // Without the quota there is nothing to exceed.
     set(&kafka, "loud", "producer_byte_rate", None).await;
-    let mut loud = RawClient::connect(&kafka, PORT).named("loud");
-    let answer = loud.call(9, &produce(100_000)).await;
+    let mut loud = Raw::connect(&kafka, PORT).named("loud");
+    let answer = loud.call(&produce(100_000), 9).await;
     assert_eq!(answer.throttle_time_ms, 0);
 }
 
@@ -139,17 +135,17 @@ async fn a_producer_beyond_its_quota_is_answered_and_then_not_heard_for_a_time()
 async fn a_consumer_beyond_its_quota_is_sent_nothing_until_it_may_have_more() {
     let kafka = start();
     set(&kafka, "greedy", "consumer_byte_rate", Some(1000.0)).await;
-    let mut greedy = RawClient::connect(&kafka, PORT).named("greedy");
-    greedy.call(9, &produce(9000)).await;
-    let answer = greedy.call(11, &fetch()).await;
+    let mut greedy = Raw::connect(&kafka, PORT).named("greedy");
+    greedy.call(&produce(9000), 9).await;
+    let answer = greedy.call(&fetch(), 11).await;
     assert_eq!(answer.throttle_time_ms, 0);
     let bytes = fetched(&answer);
     assert!(bytes > 9000);
     let began = Instant::now();
-    let answer = greedy.call(11, &fetch()).await;
+    let answer = greedy.call(&fetch(), 11).await;
     assert!(answer.throttle_time_ms > 0);
     assert_eq!(fetched(&answer), 0, "it has had too much");
-    while fetched(&greedy.call(11, &fetch()).await) == 0 {
+    while fetched(&greedy.call(&fetch(), 11).await) == 0 {
         assert!(began.elapsed() < Duration::from_secs(20), "for ever");
     }
     let waited = began.elapsed();
@@ -161,7 +157,7 @@ async fn too_many_changes_to_topics_are_refused_until_some_time_has_passed() {
     let kafka = start();
     // One partition a second, eleven at once.
     set(&kafka, "busy", "controller_mutation_rate", Some(1.0)).await;
-    let mut busy = RawClient::connect(&kafka, PORT).named("busy");
+    let mut busy = Raw::connect(&kafka, PORT).named("busy");
     let create = |name: &str, partitions| CreateTopicsRequest {
         topics: vec![CreatableTopic {
             name: name.into(),
@@ -171,23 +167,23 @@ async fn too_many_changes_to_topics_are_refused_until_some_time_has_passed() {
         }],
         ..Default::default()
     };
-    let answer = busy.call(7, &create("a", 15)).await;
+    let answer = busy.call(&create("a", 15), 7).await;
     assert_eq!(
         answer.topics[0].error_code,
         ErrorCode::NONE,
         "the last that may"
     );
-    let answer = busy.call(7, &create("b", 1)).await;
+    let answer = busy.call(&create("b", 1), 7).await;
     assert_eq!(
         answer.topics[0].error_code,
         ErrorCode::THROTTLING_QUOTA_EXCEEDED
     );
     assert_eq!(answer.throttle_time_ms, 4000);
     // It is heard again when that time has passed.
-    let answer = busy.call(7, &create("b", 1)).await;
+    let answer = busy.call(&create("b", 1), 7).await;
     assert_eq!(answer.topics[0].error_code, ErrorCode::NONE);
     // Old clients know no such error: they are only made quiet.
-    let answer = busy.call(5, &create("c", 20)).await;
+    let answer = busy.call(&create("c", 20), 5).await;
     assert_eq!(answer.topics[0].error_code, ErrorCode::NONE);
     assert_eq!(answer.throttle_time_ms, 21_000);
 }
@@ -195,11 +191,11 @@ async fn too_many_changes_to_topics_are_refused_until_some_time_has_passed() {
 #[tokio::test(start_paused = true)]
 async fn quotas_are_described_by_whom_they_are_for() {
     let kafka = start();
-    let mut admin = RawClient::connect(&kafka, PORT);
+    let mut admin = Raw::connect(&kafka, PORT);
     set(&kafka, "a", "producer_byte_rate", Some(1.0)).await;
     set(&kafka, "b", "consumer_byte_rate", Some(2.0)).await;
     let everybody = alter(None, "request_percentage", Some(50.0));
-    admin.call(1, &everybody).await;
+    admin.call(&everybody, 1).await;
     let component = |match_type, name: Option<&str>| DescribeClientQuotasRequest {
         components: vec![DescribeClientQuotasComponent {
             entity_type: "client-id".into(),
@@ -226,12 +222,12 @@ async fn quotas_are_described_by_whom_they_are_for() {
         ),
         (component(exact, Some("c")), vec![]),
     ] {
-        let answer = admin.call(1, &request).await;
+        let answer = admin.call(&request, 1).await;
         let entries = answer.entries.expect("no error");
         let values = entries.iter().flat_map(|entry| &entry.values);
         let values: Vec<(&str, f64)> = values.map(|it| (&*it.key, it.value)).collect();
         assert_eq!(values, expected);
     }
-    let answer = admin.call(1, &component(exact, None)).await;
+    let answer = admin.call(&component(exact, None), 1).await;
     assert_eq!(answer.error_code, ErrorCode::INVALID_REQUEST);
 }

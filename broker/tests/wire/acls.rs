@@ -2,16 +2,12 @@
 //! what is hidden is not shown, and a rule opens what it names. By raw requests of users who
 //! authenticate by PLAIN.
 
-#![allow(clippy::indexing_slicing, reason = "a panic is how a test fails")]
-
-mod support;
-
 use thalweg_broker::{EmbeddedBroker, Sasl, SaslMechanism};
 use thalweg_protocol::messages::*;
 use thalweg_protocol::sasl::PlainLogin;
 use thalweg_protocol::{ErrorCode, PartitionId};
 
-use support::{PORT, RawClient};
+use crate::support::{PORT, Raw};
 
 const TOPIC: i8 = 2;
 const GROUP: i8 = 3;
@@ -40,17 +36,17 @@ fn start() -> EmbeddedBroker {
 }
 
 /// A connection of a user whose password is the name.
-async fn user(kafka: &EmbeddedBroker, name: &str) -> RawClient {
-    let mut client = RawClient::connect(kafka, PORT);
+async fn user(kafka: &EmbeddedBroker, name: &str) -> Raw {
+    let mut client = Raw::connect(kafka, PORT);
     let handshake = SaslHandshakeRequest {
         mechanism: "PLAIN".into(),
     };
-    client.call(1, &handshake).await;
+    client.call(&handshake, 1).await;
     let login = SaslAuthenticateRequest {
         auth_bytes: PlainLogin::new(name, name).expect("a login").encode(),
         ..Default::default()
     };
-    let answer = client.call(2, &login).await;
+    let answer = client.call(&login, 2).await;
     assert_eq!(answer.error_code, ErrorCode::NONE);
     client
 }
@@ -69,12 +65,12 @@ fn rule(kind: i8, name: &str, operation: i8) -> AclCreation {
     }
 }
 
-async fn allow(root: &mut RawClient, creations: Vec<AclCreation>) {
+async fn allow(root: &mut Raw, creations: Vec<AclCreation>) {
     let request = CreateAclsRequest {
         creations,
         ..Default::default()
     };
-    let answer = root.call(3, &request).await;
+    let answer = root.call(&request, 3).await;
     for result in &answer.results {
         assert_eq!(
             result.error_code,
@@ -85,12 +81,12 @@ async fn allow(root: &mut RawClient, creations: Vec<AclCreation>) {
     }
 }
 
-async fn topics(client: &mut RawClient) -> Vec<String> {
+async fn topics(client: &mut Raw) -> Vec<String> {
     let all = MetadataRequest {
         topics: None,
         ..Default::default()
     };
-    let answer = client.call(12, &all).await;
+    let answer = client.call(&all, 12).await;
     let names = answer.topics.into_iter().filter_map(|topic| topic.name);
     names.map(|name| name.to_string()).collect()
 }
@@ -113,7 +109,7 @@ async fn nobody_without_a_rule_may_do_anything() {
         }]),
         ..Default::default()
     };
-    assert_eq!(ann.call(12, &named).await.topics[0].error_code, topic);
+    assert_eq!(ann.call(&named, 12).await.topics[0].error_code, topic);
     let produce = ProduceRequest {
         acks: 1,
         topic_data: vec![TopicProduceData {
@@ -123,7 +119,7 @@ async fn nobody_without_a_rule_may_do_anything() {
         }],
         ..Default::default()
     };
-    let answer = ann.call(9, &produce).await;
+    let answer = ann.call(&produce, 9).await;
     assert_eq!(answer.responses[0].partition_responses[0].error_code, topic);
     let fetch = FetchRequest {
         topics: vec![FetchTopic {
@@ -133,7 +129,7 @@ async fn nobody_without_a_rule_may_do_anything() {
         }],
         ..Default::default()
     };
-    let answer = ann.call(11, &fetch).await;
+    let answer = ann.call(&fetch, 11).await;
     assert_eq!(answer.responses[0].partitions[0].error_code, topic);
     let offsets = ListOffsetsRequest {
         topics: vec![ListOffsetsTopic {
@@ -146,7 +142,7 @@ async fn nobody_without_a_rule_may_do_anything() {
         }],
         ..Default::default()
     };
-    let answer = ann.call(7, &offsets).await;
+    let answer = ann.call(&offsets, 7).await;
     assert_eq!(answer.topics[0].partitions[0].error_code, topic);
 
     let request = FindCoordinatorRequest {
@@ -154,14 +150,14 @@ async fn nobody_without_a_rule_may_do_anything() {
         ..Default::default()
     };
     assert_eq!(
-        ann.call(4, &request).await.coordinators[0].error_code,
+        ann.call(&request, 4).await.coordinators[0].error_code,
         of_group
     );
     let request = HeartbeatRequest {
         group_id: group(),
         ..Default::default()
     };
-    assert_eq!(ann.call(4, &request).await.error_code, of_group);
+    assert_eq!(ann.call(&request, 4).await.error_code, of_group);
     let request = OffsetFetchRequest {
         groups: vec![OffsetFetchRequestGroup {
             group_id: group(),
@@ -169,24 +165,24 @@ async fn nobody_without_a_rule_may_do_anything() {
         }],
         ..Default::default()
     };
-    assert_eq!(ann.call(8, &request).await.groups[0].error_code, of_group);
+    assert_eq!(ann.call(&request, 8).await.groups[0].error_code, of_group);
 
     let request = InitProducerIdRequest::default();
     let of_nobody = InitProducerIdRequest {
         transactional_id: None,
         ..request.clone()
     };
-    assert_eq!(ann.call(4, &of_nobody).await.error_code, cluster);
+    assert_eq!(ann.call(&of_nobody, 4).await.error_code, cluster);
     let of_id = InitProducerIdRequest {
         transactional_id: Some("tx".into()),
         ..request
     };
-    assert_eq!(ann.call(4, &of_id).await.error_code, transaction);
+    assert_eq!(ann.call(&of_id, 4).await.error_code, transaction);
     let request = EndTxnRequest {
         transactional_id: "tx".into(),
         ..Default::default()
     };
-    assert_eq!(ann.call(3, &request).await.error_code, transaction);
+    assert_eq!(ann.call(&request, 3).await.error_code, transaction);
 
     let request = DescribeAclsRequest {
         resource_type_filter: 1,
@@ -195,14 +191,14 @@ async fn nobody_without_a_rule_may_do_anything() {
         permission_type: 1,
         ..Default::default()
     };
-    assert_eq!(ann.call(3, &request).await.error_code, cluster);
-    let answer = ann.call(5, &DescribeLogDirsRequest::default()).await;
+    assert_eq!(ann.call(&request, 3).await.error_code, cluster);
+    let answer = ann.call(&DescribeLogDirsRequest::default(), 5).await;
     assert_eq!(answer.error_code, cluster);
     let request = DescribeClusterRequest {
         include_cluster_authorized_operations: true,
         ..Default::default()
     };
-    assert_eq!(ann.call(2, &request).await.cluster_authorized_operations, 0);
+    assert_eq!(ann.call(&request, 2).await.cluster_authorized_operations, 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -226,7 +222,7 @@ async fn a_rule_opens_what_it_names_and_no_more() {
         include_topic_authorized_operations: true,
         ..Default::default()
     };
-    let answer = ann.call(12, &named).await;
+    let answer = ann.call(&named, 12).await;
     let operations = answer.topics[0].topic_authorized_operations;
     assert_eq!(operations, 1 << READ | 1 << DESCRIBE);
     let fetch = FetchRequest {
@@ -237,7 +233,7 @@ async fn a_rule_opens_what_it_names_and_no_more() {
         }],
         ..Default::default()
     };
-    let answer = ann.call(11, &fetch).await;
+    let answer = ann.call(&fetch, 11).await;
     let partition = answer.responses.first().map(|topic| &topic.partitions[0]);
     assert!(partition.is_none_or(|it| it.error_code == ErrorCode::NONE));
 
@@ -257,8 +253,8 @@ async fn a_rule_opens_what_it_names_and_no_more() {
         coordinator_keys: vec!["g".into()],
         ..Default::default()
     };
-    ann.call(4, &find).await;
-    let answer = ann.call(8, &request).await;
+    ann.call(&find, 4).await;
+    let answer = ann.call(&request, 8).await;
     let mut codes: Vec<_> = answer
         .topics
         .iter()
@@ -284,9 +280,9 @@ async fn writing_to_any_topic_allows_to_write_idempotently() {
         ..Default::default()
     };
     let denied = ErrorCode::CLUSTER_AUTHORIZATION_FAILED;
-    assert_eq!(ann.call(4, &request).await.error_code, denied);
+    assert_eq!(ann.call(&request, 4).await.error_code, denied);
     allow(&mut root, vec![rule(TOPIC, "none-such", WRITE)]).await;
-    assert_eq!(ann.call(4, &request).await.error_code, ErrorCode::NONE);
+    assert_eq!(ann.call(&request, 4).await.error_code, ErrorCode::NONE);
     let filter = DeleteAclsFilter {
         resource_type_filter: TOPIC,
         resource_name_filter: None,
@@ -301,15 +297,15 @@ async fn writing_to_any_topic_allows_to_write_idempotently() {
         filters: vec![filter],
         ..Default::default()
     };
-    let answer = root.call(3, &delete).await;
+    let answer = root.call(&delete, 3).await;
     assert_eq!(answer.filter_results[0].matching_acls.len(), 1);
-    assert_eq!(ann.call(4, &request).await.error_code, denied);
+    assert_eq!(ann.call(&request, 4).await.error_code, denied);
     allow(
         &mut root,
         vec![rule(CLUSTER, "kafka-cluster", IDEMPOTENT_WRITE)],
     )
     .await;
-    assert_eq!(ann.call(4, &request).await.error_code, ErrorCode::NONE);
+    assert_eq!(ann.call(&request, 4).await.error_code, ErrorCode::NONE);
 }
 
 #[tokio::test(start_paused = true)]
@@ -330,13 +326,13 @@ async fn a_transaction_is_its_ids_and_its_topics() {
         coordinator_keys: vec!["tx".into()],
         ..Default::default()
     };
-    ann.call(4, &find).await;
+    ann.call(&find, 4).await;
     let request = InitProducerIdRequest {
         transactional_id: Some("tx".into()),
         transaction_timeout_ms: 1000,
         ..Default::default()
     };
-    let started = ann.call(4, &request).await;
+    let started = ann.call(&request, 4).await;
     assert_eq!(started.error_code, ErrorCode::NONE);
     let add = AddPartitionsToTxnRequest {
         v3_and_below_transactional_id: "tx".into(),
@@ -351,7 +347,7 @@ async fn a_transaction_is_its_ids_and_its_topics() {
             .to_vec(),
         ..Default::default()
     };
-    let answer = ann.call(3, &add).await;
+    let answer = ann.call(&add, 3).await;
     let topics = answer.results_by_topic_v3_and_below.iter();
     let codes: Vec<ErrorCode> = topics
         .map(|topic| topic.results_by_partition[0].partition_error_code)
@@ -375,9 +371,9 @@ async fn topics_are_made_by_those_who_may_and_shown_to_those_who_may_see() {
         ..Default::default()
     };
     let denied = ErrorCode::TOPIC_AUTHORIZATION_FAILED;
-    assert_eq!(ann.call(7, &request).await.topics[0].error_code, denied);
+    assert_eq!(ann.call(&request, 7).await.topics[0].error_code, denied);
     allow(&mut root, vec![rule(TOPIC, "new", CREATE)]).await;
-    let answer = ann.call(7, &request).await;
+    let answer = ann.call(&request, 7).await;
     let created = &answer.topics[0];
     assert_eq!(created.error_code, ErrorCode::NONE);
     assert_eq!(

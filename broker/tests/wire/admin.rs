@@ -1,17 +1,13 @@
 //! Goal: what administrators ask for is done, shown and refused as Kafka does it. The codes and words
 //! were compared with Kafka 4.3's. By raw requests with the clock standing still.
 
-#![allow(clippy::indexing_slicing, reason = "a panic is how a test fails")]
-
-mod support;
-
 use std::time::Duration;
 
 use thalweg_broker::EmbeddedBroker;
 use thalweg_protocol::messages::*;
 use thalweg_protocol::{BrokerId, ErrorCode, Offset, PartitionId, Uuid};
 
-use support::{PORT, RawClient};
+use crate::support::{PORT, Raw};
 
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
@@ -24,11 +20,11 @@ const DELETE: i8 = 1;
 const APPEND: i8 = 2;
 const SUBTRACT: i8 = 3;
 
-fn start(brokers: usize) -> (EmbeddedBroker, RawClient) {
+fn start(brokers: usize) -> (EmbeddedBroker, Raw) {
     let builder = EmbeddedBroker::builder().brokers(brokers);
     let builder = builder.config("default.replication.factor", brokers.to_string());
     let kafka = builder.topic("t", 2).start_here().expect("started");
-    let client = RawClient::connect(&kafka, PORT);
+    let client = Raw::connect(&kafka, PORT);
     (kafka, client)
 }
 
@@ -56,17 +52,17 @@ fn change(
 }
 
 async fn changed(
-    client: &mut RawClient,
+    client: &mut Raw,
     request: &IncrementalAlterConfigsRequest,
 ) -> (ErrorCode, String) {
-    let answer = client.call(1, request).await;
+    let answer = client.call(request, 1).await;
     let response = &answer.responses[0];
     let message = response.error_message.as_deref().unwrap_or_default();
     (response.error_code, message.to_owned())
 }
 
 /// The value of a setting and the number of its source.
-async fn described(client: &mut RawClient, kind: i8, name: &str, key: &str) -> (String, i8) {
+async fn described(client: &mut Raw, kind: i8, name: &str, key: &str) -> (String, i8) {
     let request = DescribeConfigsRequest {
         resources: vec![DescribeConfigsResource {
             resource_type: kind,
@@ -78,7 +74,7 @@ async fn described(client: &mut RawClient, kind: i8, name: &str, key: &str) -> (
         include_documentation: true,
         ..Default::default()
     };
-    let answer = client.call(4, &request).await;
+    let answer = client.call(&request, 4).await;
     let configs = &answer.results[0].configs;
     assert_eq!(configs.len(), 1, "{key}: {:?}", answer.results[0]);
     let row = &configs[0];
@@ -232,7 +228,7 @@ async fn replacing_all_settings_resets_those_not_named() {
         }],
         ..Default::default()
     };
-    let answer = client.call(2, &request).await;
+    let answer = client.call(&request, 2).await;
     assert_eq!(answer.responses[0].error_code, ErrorCode::NONE);
     assert_eq!(
         described(&mut client, TOPIC, "t", "segment.ms").await.0,
@@ -261,7 +257,7 @@ async fn groups_and_metrics_subscriptions_with_settings_are_listed() {
         all.sort();
         all
     };
-    let answer = client.call(1, &ListConfigResourcesRequest::default()).await;
+    let answer = client.call(&ListConfigResourcesRequest::default(), 1).await;
     let (zero, one) = ("0".to_owned(), "t".to_owned());
     assert_eq!(
         listed(answer),
@@ -273,7 +269,7 @@ async fn groups_and_metrics_subscriptions_with_settings_are_listed() {
             (GROUP, "g".to_owned()),
         ]
     );
-    let answer = client.call(0, &ListConfigResourcesRequest::default()).await;
+    let answer = client.call(&ListConfigResourcesRequest::default(), 0).await;
     assert_eq!(listed(answer), [(CLIENT_METRICS, "m".to_owned())]);
 }
 
@@ -296,8 +292,8 @@ async fn a_deleted_topic_is_gone_and_a_fetch_that_waits_for_it_hears_of_it() {
         }],
         ..Default::default()
     };
-    let mut waiting = RawClient::connect(&kafka, PORT);
-    waiting.send(11, &fetch).await;
+    let mut waiting = Raw::connect(&kafka, PORT);
+    waiting.send(&fetch, 11).await;
     tokio::time::sleep(Duration::from_millis(1)).await;
     let delete = |name: Option<&str>, topic_id| DeleteTopicsRequest {
         topics: vec![DeleteTopicState {
@@ -321,11 +317,14 @@ async fn a_deleted_topic_is_gone_and_a_fetch_that_waits_for_it_hears_of_it() {
             ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
         ),
     ] {
-        let answer = client.call(6, &request).await;
+        let answer = client.call(&request, 6).await;
         assert_eq!(answer.responses[0].error_code, code, "{request:?}");
     }
     let began = tokio::time::Instant::now();
-    let answer = waiting.receive::<FetchRequest>(11).await;
+    let answer = waiting
+        .receive::<FetchRequest>(11)
+        .await
+        .expect("an answer, not the end");
     assert!(began.elapsed() < Duration::from_secs(1), "it waited on");
     let partition = &answer.responses[0].partitions[0];
     assert_eq!(partition.error_code, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
@@ -335,7 +334,7 @@ async fn a_deleted_topic_is_gone_and_a_fetch_that_waits_for_it_hears_of_it() {
 async fn topics_stay_where_deleting_them_is_switched_off() {
     let builder = EmbeddedBroker::builder().config("delete.topic.enable", "false");
     let kafka = builder.topic("t", 1).start_here().expect("started");
-    let mut client = RawClient::connect(&kafka, PORT);
+    let mut client = Raw::connect(&kafka, PORT);
     let request = DeleteTopicsRequest {
         topic_names: vec!["t".into()],
         ..Default::default()
@@ -344,7 +343,7 @@ async fn topics_stay_where_deleting_them_is_switched_off() {
         (1, ErrorCode::INVALID_REQUEST),
         (5, ErrorCode::TOPIC_DELETION_DISABLED),
     ] {
-        let answer = client.call(version, &request).await;
+        let answer = client.call(&request, version).await;
         assert_eq!(answer.responses[0].error_code, code, "version {version}");
     }
 }
@@ -390,7 +389,7 @@ async fn partitions_are_added_and_described_page_by_page() {
         ),
         (more(5, None), ErrorCode::NONE, ""),
     ] {
-        let answer = client.call(3, &request).await;
+        let answer = client.call(&request, 3).await;
         let result = &answer.results[0];
         let message = result.error_message.as_deref().unwrap_or_default();
         assert_eq!((result.error_code, message), (code, words));
@@ -403,7 +402,7 @@ async fn partitions_are_added_and_described_page_by_page() {
             cursor: cursor.take(),
             ..Default::default()
         };
-        let answer = client.call(0, &request).await;
+        let answer = client.call(&request, 0).await;
         let partitions = &answer.topics[0].partitions;
         pages.push(
             partitions
@@ -434,12 +433,12 @@ async fn replicas_move_at_once_and_the_preferred_leader_is_elected() {
         }],
         ..Default::default()
     };
-    let leader = async |client: &mut RawClient| {
+    let leader = async |client: &mut Raw| {
         let request = MetadataRequest {
             topics: None,
             ..Default::default()
         };
-        let answer = client.call(12, &request).await;
+        let answer = client.call(&request, 12).await;
         let partition = &answer.topics[0].partitions[0];
         let replicas: Vec<i32> = partition.replica_nodes.iter().map(|id| id.0).collect();
         (partition.leader_id.0, replicas)
@@ -453,7 +452,7 @@ async fn replicas_move_at_once_and_the_preferred_leader_is_elected() {
         (None, ErrorCode::NO_REASSIGNMENT_IN_PROGRESS),
         (Some(vec![second, first]), ErrorCode::NONE),
     ] {
-        let answer = client.call(1, &reassign(replicas.clone())).await;
+        let answer = client.call(&reassign(replicas.clone()), 1).await;
         let result = &answer.responses[0].partitions[0];
         assert_eq!(result.error_code, code, "{replicas:?}");
     }
@@ -472,13 +471,13 @@ async fn replicas_move_at_once_and_the_preferred_leader_is_elected() {
         ..Default::default()
     };
     for code in [ErrorCode::NONE, ErrorCode::ELECTION_NOT_NEEDED] {
-        let answer = client.call(2, &elect).await;
+        let answer = client.call(&elect, 2).await;
         let result = &answer.replica_election_results[0].partition_result[0];
         assert_eq!(result.error_code, code);
     }
     assert_eq!(leader(&mut client).await.0, second);
     // A leader that has no replica any more leads no more.
-    client.call(1, &reassign(Some(vec![third]))).await;
+    client.call(&reassign(Some(vec![third])), 1).await;
     assert_eq!(leader(&mut client).await, (third, vec![third]));
 }
 
@@ -489,14 +488,14 @@ async fn the_cluster_tells_of_itself() {
         include_cluster_authorized_operations: true,
         ..Default::default()
     };
-    let answer = client.call(2, &request).await;
+    let answer = client.call(&request, 2).await;
     assert_eq!(answer.brokers.len(), 3);
     assert_eq!(answer.cluster_authorized_operations, 8096, "all there are");
     let controllers = DescribeClusterRequest {
         endpoint_type: 2,
         ..Default::default()
     };
-    let answer = client.call(2, &controllers).await;
+    let answer = client.call(&controllers, 2).await;
     assert_eq!(answer.error_code, ErrorCode::MISMATCHED_ENDPOINT_TYPE);
 
     let quorum = |topic: &str| DescribeQuorumRequest {
@@ -507,24 +506,24 @@ async fn the_cluster_tells_of_itself() {
         }],
         ..Default::default()
     };
-    let answer = client.call(2, &quorum("__cluster_metadata")).await;
+    let answer = client.call(&quorum("__cluster_metadata"), 2).await;
     assert_eq!(answer.topics[0].partitions[0].current_voters.len(), 3);
-    let answer = client.call(2, &quorum("t")).await;
+    let answer = client.call(&quorum("t"), 2).await;
     let code = answer.topics[0].partitions[0].error_code;
     assert_eq!(code, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
 
     let answer = client
         .call(
-            5,
             &DescribeLogDirsRequest {
                 topics: None,
                 ..Default::default()
             },
+            5,
         )
         .await;
     assert_eq!(answer.results[0].topics[0].partitions.len(), 2);
     let answer = client
-        .call(3, &CreateDelegationTokenRequest::default())
+        .call(&CreateDelegationTokenRequest::default(), 3)
         .await;
     assert_eq!(
         answer.error_code,
@@ -534,6 +533,6 @@ async fn the_cluster_tells_of_itself() {
         broker_id: BrokerId(9),
         ..Default::default()
     };
-    let answer = client.call(0, &gone).await;
+    let answer = client.call(&gone, 0).await;
     assert_eq!(answer.error_code, ErrorCode::BROKER_ID_NOT_REGISTERED);
 }

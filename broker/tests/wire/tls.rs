@@ -2,9 +2,6 @@
 //! who shows none where one is wanted, and who speaks no TLS, is not served and disturbs nobody. By
 //! rustls over TCP, with certificates made for this.
 
-#![cfg(feature = "tls")]
-#![allow(clippy::indexing_slicing, reason = "a panic is how a test fails")]
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,11 +18,11 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-const AUTHORITY: &[u8] = include_bytes!("certificates/ca.pem");
-const SERVER: &[u8] = include_bytes!("certificates/server.pem");
-const SERVER_KEY: &[u8] = include_bytes!("certificates/server.key");
-const CLIENT: &[u8] = include_bytes!("certificates/client.pem");
-const CLIENT_KEY: &[u8] = include_bytes!("certificates/client.key");
+const AUTHORITY: &[u8] = include_bytes!("../certificates/ca.pem");
+const SERVER: &[u8] = include_bytes!("../certificates/server.pem");
+const SERVER_KEY: &[u8] = include_bytes!("../certificates/server.key");
+const CLIENT: &[u8] = include_bytes!("../certificates/client.pem");
+const CLIENT_KEY: &[u8] = include_bytes!("../certificates/client.key");
 
 fn tls() -> Tls {
     Tls::new(SERVER, SERVER_KEY)

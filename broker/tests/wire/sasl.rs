@@ -2,10 +2,6 @@
 //! what is no authentication ends the connection and nothing else. By raw requests over connections
 //! within the process, with the clock standing still.
 
-#![allow(clippy::indexing_slicing, reason = "a panic is how a test fails")]
-
-mod support;
-
 use std::time::Duration;
 
 use thalweg_broker::{EmbeddedBroker, Sasl, SaslMechanism, ScramMechanism, TokenLogin};
@@ -13,7 +9,7 @@ use thalweg_protocol::messages::*;
 use thalweg_protocol::sasl::{OAuthBearerLogin, PlainLogin, ScramClient};
 use thalweg_protocol::{ErrorCode, encode_request};
 
-use support::{PORT, RawClient};
+use crate::support::{PORT, Raw};
 
 const SHA256: SaslMechanism = SaslMechanism::Scram(ScramMechanism::Sha256);
 const SHA512: SaslMechanism = SaslMechanism::Scram(ScramMechanism::Sha512);
@@ -29,26 +25,26 @@ fn start(sasl: Sasl) -> EmbeddedBroker {
     builder.start_here().expect("started")
 }
 
-async fn handshake(client: &mut RawClient, mechanism: &str) -> SaslHandshakeResponse {
+async fn handshake(client: &mut Raw, mechanism: &str) -> SaslHandshakeResponse {
     let request = SaslHandshakeRequest {
         mechanism: mechanism.into(),
     };
-    client.call(1, &request).await
+    client.call(&request, 1).await
 }
 
-async fn token(client: &mut RawClient, bytes: impl AsRef<[u8]>) -> SaslAuthenticateResponse {
+async fn token(client: &mut Raw, bytes: impl AsRef<[u8]>) -> SaslAuthenticateResponse {
     let request = SaslAuthenticateRequest {
         auth_bytes: bytes.as_ref().to_vec().into(),
         ..Default::default()
     };
-    client.call(2, &request).await
+    client.call(&request, 2).await
 }
 
 fn plain(user: &str, password: &str) -> bytes::Bytes {
     PlainLogin::new(user, password).expect("a login").encode()
 }
 
-async fn log_in(client: &mut RawClient, user: &str, password: &str) -> SaslAuthenticateResponse {
+async fn log_in(client: &mut Raw, user: &str, password: &str) -> SaslAuthenticateResponse {
     let answer = handshake(client, "PLAIN").await;
     assert_eq!(answer.error_code, ErrorCode::NONE);
     token(client, plain(user, password)).await
@@ -56,7 +52,7 @@ async fn log_in(client: &mut RawClient, user: &str, password: &str) -> SaslAuthe
 
 /// The last answer of SCRAM; the server has proved itself if there was no error.
 async fn scram(
-    client: &mut RawClient,
+    client: &mut Raw,
     mechanism: ScramMechanism,
     user: &str,
     password: &str,
@@ -76,22 +72,22 @@ async fn scram(
     last
 }
 
-async fn is_let_in(client: &mut RawClient) -> bool {
-    let answer = client.call(12, &MetadataRequest::default()).await;
+async fn is_let_in(client: &mut Raw) -> bool {
+    let answer = client.call(&MetadataRequest::default(), 12).await;
     answer.brokers.len() == 1
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_plain_user_is_let_in_and_nobody_else() {
     let kafka = start(all());
-    let mut ann = RawClient::connect(&kafka, PORT);
+    let mut ann = Raw::connect(&kafka, PORT);
     let answer = log_in(&mut ann, "ann", "secret").await;
     assert_eq!(answer.error_code, ErrorCode::NONE);
     assert_eq!(answer.session_lifetime_ms, 0);
     assert!(is_let_in(&mut ann).await);
 
     for (user, password) in [("ann", "wrong"), ("ann", "hidden"), ("eve", "secret")] {
-        let mut eve = RawClient::connect(&kafka, PORT);
+        let mut eve = Raw::connect(&kafka, PORT);
         let answer = log_in(&mut eve, user, password).await;
         assert_eq!(answer.error_code, ErrorCode::SASL_AUTHENTICATION_FAILED);
         let message = "Authentication failed: Invalid username or password";
@@ -104,23 +100,23 @@ async fn a_plain_user_is_let_in_and_nobody_else() {
 #[tokio::test(start_paused = true)]
 async fn a_connection_of_nobody_may_ask_what_the_broker_can_and_no_more() {
     let kafka = start(all());
-    let mut client = RawClient::connect(&kafka, PORT);
+    let mut client = Raw::connect(&kafka, PORT);
     let request = ApiVersionsRequest {
         client_software_name: "raw".into(),
         client_software_version: "1".into(),
         ..Default::default()
     };
-    let answer = client.call(3, &request).await;
+    let answer = client.call(&request, 3).await;
     assert_eq!(answer.error_code, ErrorCode::NONE);
     let keys: Vec<i16> = answer.api_keys.iter().map(|key| key.api_key).collect();
     assert!(keys.contains(&17) && keys.contains(&36), "{keys:?}");
-    client.send(12, &MetadataRequest::default()).await;
+    client.send(&MetadataRequest::default(), 12).await;
     assert!(client.is_closed().await);
 
     // Within the exchange the request is answered first.
-    let mut client = RawClient::connect(&kafka, PORT);
+    let mut client = Raw::connect(&kafka, PORT);
     handshake(&mut client, "PLAIN").await;
-    let answer = client.call(2, &FindCoordinatorRequest::default()).await;
+    let answer = client.call(&FindCoordinatorRequest::default(), 2).await;
     assert_eq!(answer.error_code, ErrorCode::ILLEGAL_SASL_STATE);
     assert!(client.is_closed().await);
 }
@@ -129,7 +125,7 @@ async fn a_connection_of_nobody_may_ask_what_the_broker_can_and_no_more() {
 async fn a_mechanism_that_is_not_switched_on_is_refused_with_those_that_are() {
     let kafka = start(Sasl::new([SHA256, SaslMechanism::Plain]).user("ann", "secret"));
     for mechanism in ["SCRAM-SHA-512", "GSSAPI", ""] {
-        let mut client = RawClient::connect(&kafka, PORT);
+        let mut client = Raw::connect(&kafka, PORT);
         let answer = handshake(&mut client, mechanism).await;
         assert_eq!(answer.error_code, ErrorCode::UNSUPPORTED_SASL_MECHANISM);
         assert_eq!(answer.mechanisms, ["SCRAM-SHA-256", "PLAIN"]);
@@ -140,7 +136,7 @@ async fn a_mechanism_that_is_not_switched_on_is_refused_with_those_that_are() {
 #[tokio::test(start_paused = true)]
 async fn without_sasl_there_is_nothing_to_say() {
     let kafka = EmbeddedBroker::builder().start_here().expect("started");
-    let mut client = RawClient::connect(&kafka, PORT);
+    let mut client = Raw::connect(&kafka, PORT);
     let answer = handshake(&mut client, "PLAIN").await;
     assert_eq!(answer.error_code, ErrorCode::ILLEGAL_SASL_STATE);
     let answer = token(&mut client, b"x").await;
@@ -152,12 +148,12 @@ async fn without_sasl_there_is_nothing_to_say() {
 async fn scram_lets_those_in_who_know_the_password() {
     let kafka = start(Sasl::new([SHA256, SHA512]).user("ann", "secret"));
     for mechanism in [ScramMechanism::Sha256, ScramMechanism::Sha512] {
-        let mut ann = RawClient::connect(&kafka, PORT);
+        let mut ann = Raw::connect(&kafka, PORT);
         let answer = scram(&mut ann, mechanism, "ann", "secret").await;
         assert_eq!(answer.error_code, ErrorCode::NONE, "{mechanism:?}");
         assert!(is_let_in(&mut ann).await);
         for (user, password) in [("ann", "wrong"), ("eve", "secret")] {
-            let mut eve = RawClient::connect(&kafka, PORT);
+            let mut eve = Raw::connect(&kafka, PORT);
             let answer = scram(&mut eve, mechanism, user, password).await;
             assert_eq!(answer.error_code, ErrorCode::SASL_AUTHENTICATION_FAILED);
             let message = answer.error_message.expect("a message");
@@ -170,7 +166,7 @@ async fn scram_lets_those_in_who_know_the_password() {
 #[tokio::test(start_paused = true)]
 async fn a_user_of_scram_is_made_and_ended_while_the_broker_runs() {
     let kafka = start(Sasl::new([SHA256, SaslMechanism::Plain]).user("admin", "root"));
-    let mut admin = RawClient::connect(&kafka, PORT);
+    let mut admin = Raw::connect(&kafka, PORT);
     log_in(&mut admin, "admin", "root").await;
     // PBKDF2 with HMAC-SHA-256 of "pencil" and this salt, 4096 times: RFC 7677's example.
     let salt = b"\x5b\x6d\x99\x68\x9d\x12\x35\x8e\xec\xa0\x4b\x14\x12\x36\xfa\x81";
@@ -195,15 +191,15 @@ async fn a_user_of_scram_is_made_and_ended_while_the_broker_runs() {
         (16_385, ErrorCode::UNACCEPTABLE_CREDENTIAL),
         (4096, ErrorCode::NONE),
     ] {
-        let answer = admin.call(0, &upsert(iterations)).await;
+        let answer = admin.call(&upsert(iterations), 0).await;
         assert_eq!(answer.results[0].error_code, error_code, "{iterations}");
     }
-    let mut user = RawClient::connect(&kafka, PORT);
+    let mut user = Raw::connect(&kafka, PORT);
     let answer = scram(&mut user, ScramMechanism::Sha256, "user", "pencil").await;
     assert_eq!(answer.error_code, ErrorCode::NONE);
 
     let all = DescribeUserScramCredentialsRequest::default();
-    let answer = admin.call(0, &all).await;
+    let answer = admin.call(&all, 0).await;
     let users: Vec<&str> = answer.results.iter().map(|row| &*row.user).collect();
     assert_eq!(users, ["admin", "user"]);
     let credential = &answer.results[1].credential_infos[0];
@@ -217,11 +213,11 @@ async fn a_user_of_scram_is_made_and_ended_while_the_broker_runs() {
         }],
         ..Default::default()
     };
-    let answer = admin.call(0, &delete).await;
+    let answer = admin.call(&delete, 0).await;
     assert_eq!(answer.results[0].error_code, ErrorCode::NONE);
-    let answer = admin.call(0, &delete).await;
+    let answer = admin.call(&delete, 0).await;
     assert_eq!(answer.results[0].error_code, ErrorCode::RESOURCE_NOT_FOUND);
-    let mut user = RawClient::connect(&kafka, PORT);
+    let mut user = Raw::connect(&kafka, PORT);
     let answer = scram(&mut user, ScramMechanism::Sha256, "user", "pencil").await;
     assert_eq!(answer.error_code, ErrorCode::SASL_AUTHENTICATION_FAILED);
 }
@@ -236,7 +232,7 @@ async fn a_token_is_its_subjects_and_a_refused_one_is_explained_first() {
     // {"alg":"none"}, {"sub":"ann","exp":100}
     let ann = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbm4iLCJleHAiOjEwMH0.";
     let login = OAuthBearerLogin::new(ann).expect("a token").encode();
-    let mut client = RawClient::connect(&kafka, PORT);
+    let mut client = Raw::connect(&kafka, PORT);
     handshake(&mut client, "OAUTHBEARER").await;
     let answer = token(&mut client, &login).await;
     assert_eq!(answer.error_code, ErrorCode::NONE);
@@ -244,7 +240,7 @@ async fn a_token_is_its_subjects_and_a_refused_one_is_explained_first() {
     assert!(is_let_in(&mut client).await);
 
     tokio::time::advance(Duration::from_secs(51)).await;
-    let mut client = RawClient::connect(&kafka, PORT);
+    let mut client = Raw::connect(&kafka, PORT);
     handshake(&mut client, "OAUTHBEARER").await;
     let answer = token(&mut client, &login).await;
     assert_eq!(answer.error_code, ErrorCode::NONE, "not yet");
@@ -265,7 +261,7 @@ async fn a_programs_own_validator_decides_about_tokens() {
     };
     let kafka = start(Sasl::new([SaslMechanism::OAuthBearer]).token_validator(validator));
     for (text, accepted) in [("of-ann", true), ("ann", false)] {
-        let mut client = RawClient::connect(&kafka, PORT);
+        let mut client = Raw::connect(&kafka, PORT);
         handshake(&mut client, "OAUTHBEARER").await;
         let login = OAuthBearerLogin::new(text).expect("a token").encode();
         let answer = token(&mut client, &login).await;
@@ -277,11 +273,11 @@ async fn a_programs_own_validator_decides_about_tokens() {
 async fn after_the_first_handshake_the_messages_come_bare() {
     let kafka = start(all());
     for (password, accepted) in [("secret", true), ("wrong", false)] {
-        let mut client = RawClient::connect(&kafka, PORT);
+        let mut client = Raw::connect(&kafka, PORT);
         let request = SaslHandshakeRequest {
             mechanism: "PLAIN".into(),
         };
-        client.call(0, &request).await;
+        client.call(&request, 0).await;
         client.send_frame(&plain("ann", password)).await;
         let answer = client.receive_frame().await;
         assert_eq!(answer.is_some(), accepted, "a failure is not answered");
@@ -298,10 +294,10 @@ async fn a_connection_that_does_not_authenticate_again_in_time_ends() {
         .sasl(all())
         .start_here()
         .expect("started");
-    let mut lazy = RawClient::connect(&kafka, PORT);
+    let mut lazy = Raw::connect(&kafka, PORT);
     let answer = log_in(&mut lazy, "ann", "secret").await;
     assert_eq!(answer.session_lifetime_ms, 60_000);
-    let mut diligent = RawClient::connect(&kafka, PORT);
+    let mut diligent = Raw::connect(&kafka, PORT);
     log_in(&mut diligent, "ann", "secret").await;
 
     tokio::time::advance(Duration::from_secs(50)).await;
@@ -310,7 +306,7 @@ async fn a_connection_that_does_not_authenticate_again_in_time_ends() {
     assert_eq!(answer.session_lifetime_ms, 60_000);
 
     tokio::time::advance(Duration::from_secs(11)).await;
-    lazy.send(12, &MetadataRequest::default()).await;
+    lazy.send(&MetadataRequest::default(), 12).await;
     assert!(lazy.is_closed().await);
     assert!(is_let_in(&mut diligent).await);
 
@@ -335,13 +331,13 @@ async fn the_principal_is_the_one_that_acls_name() {
         .start_here()
         .expect("started");
     for (user, password, seen) in [("ann", "secret", 1), ("bob", "hidden", 0)] {
-        let mut client = RawClient::connect(&kafka, PORT);
+        let mut client = Raw::connect(&kafka, PORT);
         log_in(&mut client, user, password).await;
         let all = MetadataRequest {
             topics: None,
             ..Default::default()
         };
-        let answer = client.call(12, &all).await;
+        let answer = client.call(&all, 12).await;
         assert_eq!(answer.topics.len(), seen, "{user}");
     }
 }
@@ -360,13 +356,13 @@ async fn hostile_messages_end_their_connection_and_nothing_else() {
         vec![0; 3],
     ];
     for round in 0..200 {
-        let mut client = RawClient::connect(&kafka, PORT);
+        let mut client = Raw::connect(&kafka, PORT);
         let mechanism = SaslMechanism::ALL[random.usize(..4)].name();
         let version = random.i16(0..=1);
         let request = SaslHandshakeRequest {
             mechanism: mechanism.into(),
         };
-        client.call(version, &request).await;
+        client.call(&request, version).await;
         for _ in 0..3 {
             let mut bytes = good[random.usize(..good.len())].clone();
             for _ in 0..random.usize(..4) {
@@ -388,12 +384,12 @@ async fn hostile_messages_end_their_connection_and_nothing_else() {
             }
         }
         if round % 50 == 0 {
-            let mut ann = RawClient::connect(&kafka, PORT);
+            let mut ann = Raw::connect(&kafka, PORT);
             log_in(&mut ann, "ann", "secret").await;
             assert!(is_let_in(&mut ann).await);
         }
     }
-    let mut large = RawClient::connect(&kafka, PORT);
+    let mut large = Raw::connect(&kafka, PORT);
     large.send_frame(&vec![0; 600_000]).await;
     assert!(large.is_closed().await, "nobody may send much");
 }
