@@ -5,6 +5,7 @@ mod cluster;
 mod concurrently;
 mod config;
 mod consumer;
+mod crash_point;
 mod error;
 #[cfg(test)]
 mod fake_cluster;
@@ -30,6 +31,8 @@ pub use consumer::{
     FetchedRecords, NotAssigned, OffsetCommitError, OffsetReset, PartitionProgress, RecordDecoder,
     Revocation, StartAt, SubscribeError,
 };
+#[doc(hidden)]
+pub use crash_point::{CrashObserver, CrashPoint, CrashSide, CrashSite, observe_crash_points};
 pub use error::{BrokerAddress, CallError, ConnectError, Disposition, UnsupportedVersion};
 pub use group::{
     AssignError, Assignor, CooperativeStickyAssignor, GroupError, GroupMetadata, MemberAssignment,

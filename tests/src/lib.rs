@@ -12,6 +12,7 @@ pub mod raw_call;
 pub mod raw_reader;
 pub mod record_vectors;
 pub mod recovery;
+pub mod simulation;
 pub mod spoken;
 pub mod tally;
 pub mod vectors;

@@ -14,6 +14,7 @@ use thalweg_protocol::{ApiKey, ErrorCode, Offset, PartitionId, StrBytes};
 use super::Admin;
 use super::routed::by_topic;
 use crate::cluster::{BrokerConnection, Purpose, Target};
+use crate::crash_point::CrashPoint;
 use crate::error::{CallError, Disposition};
 use crate::group::GroupMetadata;
 use crate::offset_and_metadata::OffsetAndMetadata;
@@ -51,9 +52,12 @@ impl Admin {
         loop {
             let attempt = self
                 .fetch_offsets(group_id, partitions, require_stable)
+                .point()
                 .await;
             match attempt {
-                Err(error) if is_worth_repeating(&error) => retry.again(error, target).await?,
+                Err(error) if is_worth_repeating(&error) => {
+                    retry.again(error, target).point().await?
+                }
                 done => return done,
             }
         }
@@ -76,8 +80,10 @@ impl Admin {
         let target = Target::GroupCoordinator(&group.group_id);
         let mut retry = self.cluster.retry("commit offsets");
         loop {
-            match self.send_offsets(group, offsets).await {
-                Err(error) if is_worth_repeating(&error) => retry.again(error, target).await?,
+            match self.send_offsets(group, offsets).point().await {
+                Err(error) if is_worth_repeating(&error) => {
+                    retry.again(error, target).point().await?
+                }
                 done => return done,
             }
         }
@@ -99,8 +105,10 @@ impl Admin {
         let target = Target::GroupCoordinator(group_id);
         let mut retry = self.cluster.retry("remove group members");
         loop {
-            match self.send_leave(group_id, member_ids).await {
-                Err(error) if is_worth_repeating(&error) => retry.again(error, target).await?,
+            match self.send_leave(group_id, member_ids).point().await {
+                Err(error) if is_worth_repeating(&error) => {
+                    retry.again(error, target).point().await?
+                }
                 done => return done,
             }
         }
@@ -109,6 +117,7 @@ impl Admin {
     async fn coordinator_of(&self, group_id: &str) -> Result<Arc<BrokerConnection>, CallError> {
         self.cluster
             .connection(Target::GroupCoordinator(group_id), Purpose::Control)
+            .point()
             .await
     }
 
@@ -118,7 +127,7 @@ impl Admin {
         partitions: &[TopicPartition],
         require_stable: bool,
     ) -> Result<BTreeMap<TopicPartition, OffsetAndMetadata>, CallError> {
-        let connection = self.coordinator_of(group_id).await?;
+        let connection = self.coordinator_of(group_id).point().await?;
         let floor = if require_stable { FETCH_STABLE } else { 0 };
         let version = connection.version_within::<OffsetFetchRequest>(floor, BY_NAME)?;
         let batched = version >= FETCH_BATCHED;
@@ -153,7 +162,7 @@ impl Admin {
                     });
             request.topics = Some(topics.collect());
         }
-        let response = connection.send(&request, version)?.await?;
+        let response = connection.send(&request, version)?.point().await?;
         let mut committed = Committed {
             group_id,
             offsets: BTreeMap::new(),
@@ -191,7 +200,7 @@ impl Admin {
         group: &GroupMetadata,
         offsets: &[(TopicPartition, OffsetAndMetadata)],
     ) -> Result<(), CallError> {
-        let connection = self.coordinator_of(&group.group_id).await?;
+        let connection = self.coordinator_of(&group.group_id).point().await?;
         let version = connection.version_within::<OffsetCommitRequest>(0, BY_NAME)?;
         let mut topics: BTreeMap<&Arc<str>, Vec<OffsetCommitRequestPartition>> = BTreeMap::new();
         for (partition, offset) in offsets {
@@ -221,13 +230,13 @@ impl Admin {
             topics: topics.collect(),
             ..Default::default()
         };
-        let response = connection.send(&request, version)?.await?;
+        let response = connection.send(&request, version)?.point().await?;
         let mut codes = response.topics.iter().flat_map(|topic| &topic.partitions);
         codes.try_for_each(|found| refuse(ApiKey::OffsetCommit, &group.group_id, found.error_code))
     }
 
     async fn send_leave(&self, group_id: &str, member_ids: &[String]) -> Result<(), CallError> {
-        let connection = self.coordinator_of(group_id).await?;
+        let connection = self.coordinator_of(group_id).point().await?;
         let version = connection.version::<LeaveGroupRequest>()?;
         if version < LEAVE_BATCHED {
             for member_id in member_ids {
@@ -236,7 +245,7 @@ impl Admin {
                     member_id: member_id.as_str().into(),
                     ..Default::default()
                 };
-                let response = connection.send(&request, version)?.await?;
+                let response = connection.send(&request, version)?.point().await?;
                 check_left(group_id, response.error_code)?;
             }
             return Ok(());
@@ -251,7 +260,7 @@ impl Admin {
             members: members.collect(),
             ..Default::default()
         };
-        let response = connection.send(&request, version)?.await?;
+        let response = connection.send(&request, version)?.point().await?;
         check_left(group_id, response.error_code)?;
         response
             .members

@@ -13,6 +13,7 @@ use thalweg_protocol::{ApiKey, BrokerId, ErrorCode, Offset};
 use super::routed::{Answers, Route, RoutedOperation, by_topic, milliseconds, perform};
 use super::{Admin, Outcomes};
 use crate::cluster::{BrokerConnection, Cluster};
+use crate::crash_point::CrashPoint;
 use crate::error::CallError;
 use crate::isolation_level::IsolationLevel;
 use crate::topic_partition::TopicPartition;
@@ -86,6 +87,7 @@ impl Admin {
             },
             keys,
         )
+        .point()
         .await
     }
 
@@ -98,7 +100,9 @@ impl Admin {
         let before: BTreeMap<TopicPartition, Offset> = before.into_iter().collect();
         let keys: Vec<TopicPartition> = before.keys().cloned().collect();
         let timeout = self.cluster.config().request_timeout;
-        perform(&self.cluster, &DeleteRecords { before, timeout }, keys).await
+        perform(&self.cluster, &DeleteRecords { before, timeout }, keys)
+            .point()
+            .await
     }
 }
 
@@ -179,7 +183,7 @@ impl RoutedOperation for ListOffsets<'_> {
             timeout_ms: milliseconds(self.cluster.config().request_timeout),
             ..Default::default()
         };
-        let response = connection.send(&request, version)?.await?;
+        let response = connection.send(&request, version)?.point().await?;
         let mut answers = Vec::with_capacity(keys.len());
         for topic in &response.topics {
             let name: Arc<str> = Arc::from(&*topic.name);
@@ -246,6 +250,7 @@ impl RoutedOperation for DeleteRecords {
         };
         let response = connection
             .send_holding(&request, version, self.timeout)?
+            .point()
             .await?;
         let mut answers = Vec::with_capacity(keys.len());
         for topic in &response.topics {

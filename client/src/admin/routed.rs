@@ -14,6 +14,7 @@ use tokio::time::timeout_at;
 use super::outcomes::Outcomes;
 use crate::cluster::{Broker, BrokerConnection, Cluster, Purpose, Target};
 use crate::concurrently::concurrently;
+use crate::crash_point::CrashPoint;
 use crate::error::{CallError, Disposition};
 use crate::topic_partition::TopicPartition;
 
@@ -76,7 +77,7 @@ pub(super) async fn perform<O: RoutedOperation>(
     let mut retry = cluster.retry(O::OPERATION);
     loop {
         let attempt = attempt(cluster, operation, &open);
-        let Ok(answers) = timeout_at(retry.deadline(), attempt).await else {
+        let Ok(answers) = timeout_at(retry.deadline(), attempt).point().await else {
             let late = |key| {
                 (
                     key,
@@ -107,7 +108,7 @@ pub(super) async fn perform<O: RoutedOperation>(
         let Some(failed) = failed else {
             return Outcomes::new(done);
         };
-        if retry.pause(failed).await.is_err() {
+        if retry.pause(failed).point().await.is_err() {
             let failures = again.into_iter();
             done.extend(failures.map(|(key, error)| (key, Err(retry.exhausted(error)))));
             return Outcomes::new(done);
@@ -124,18 +125,22 @@ pub(super) async fn from_all_brokers<O: RoutedOperation<Key = BrokerId>>(
     let mut retry = cluster.retry(O::OPERATION);
     loop {
         // Which brokers there are may have changed: one that is down has handed over what it had.
+        // No crash point: for administrators, not on the engine's paths.
         let answers = match cluster.refresh_metadata().await {
             Ok(snapshot) => {
                 let brokers: Vec<BrokerId> = snapshot.brokers().map(Broker::id).collect();
+                // No crash point: for administrators, not on the engine's paths.
                 attempt(cluster, operation, &brokers).await
             }
             Err(error) => {
+                // No crash point: for administrators, not on the engine's paths.
                 retry.pause(error).await?;
                 continue;
             }
         };
         match answers.into_iter().map(|(_, answer)| answer).collect() {
             Ok(values) => return Ok(values),
+            // No crash point: for administrators, not on the engine's paths.
             Err(error) => retry.again(error, Target::Any).await?,
         }
     }
@@ -153,19 +158,20 @@ async fn attempt<O: RoutedOperation>(
         Route::To(target) => Some(target),
         Route::Leader(_) => None,
     });
-    cluster.look_up_coordinators(targets).await;
+    cluster.look_up_coordinators(targets).point().await;
     for key in keys {
-        match find(cluster, operation.route(key)).await {
+        match find(cluster, operation.route(key)).point().await {
             Ok(broker) => by_broker.entry(broker).or_default().push(key.clone()),
             Err(error) => answers.push((key.clone(), Err(error))),
         }
     }
     let asked = by_broker.iter().map(|(broker, keys)| async move {
         let to = Target::Broker(*broker);
-        let connection = cluster.connection(to, Purpose::Control).await?;
-        operation.ask(&connection, keys).await
+        let connection = cluster.connection(to, Purpose::Control).point().await?;
+        operation.ask(&connection, keys).point().await
     });
     for (result, keys) in concurrently(asked)
+        .point()
         .await
         .into_iter()
         .zip(by_broker.values())
@@ -190,10 +196,10 @@ async fn find(cluster: &Cluster, route: Route<'_>) -> Result<BrokerId, CallError
     match route {
         Route::Leader(TopicPartition { topic, partition }) => {
             // Once for its time-out: a topic that is known costs nothing here.
-            cluster.topic(topic).await?;
+            cluster.topic(topic).point().await?;
             Ok(cluster.leader_of(topic, *partition)?.broker)
         }
-        Route::To(target) => cluster.resolve(target).await,
+        Route::To(target) => cluster.resolve(target).point().await,
     }
 }
 

@@ -4,6 +4,7 @@ use thalweg_protocol::{ErrorCode, Request};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{Cluster, Purpose, Target};
+use crate::crash_point::CrashPoint;
 use crate::error::{CallError, Disposition};
 
 /// An operation that is tried until it succeeds, fails for good, or its time is up.
@@ -53,7 +54,7 @@ impl<'c> Retry<'c> {
         to: Target<'_>,
     ) -> Result<(), CallError> {
         self.cluster.reroute(&error, to);
-        self.pause(error).await
+        self.pause(error).point().await
     }
 
     /// As [`again`](Self::again), without looking for another broker.
@@ -61,7 +62,7 @@ impl<'c> Retry<'c> {
         if error.disposition() != Disposition::Retry {
             return Err(error);
         }
-        self.rest(error).await
+        self.rest(error).point().await
     }
 
     /// As [`pause`](Self::pause), for an error that the operation knows to pass.
@@ -78,7 +79,7 @@ impl<'c> Retry<'c> {
             %error,
             "trying again"
         );
-        sleep(pause).await;
+        sleep(pause).point().await;
         Ok(())
     }
 
@@ -107,6 +108,7 @@ impl Cluster {
         let mut retry = self.retry(operation);
         loop {
             let attempt = self.call(to, purpose, request);
+            // No crash point: lists topics for administrators, not on the engine's paths.
             let Ok(answer) = timeout_at(retry.deadline(), attempt).await else {
                 let last = CallError::TooSlow { api: R::API_KEY };
                 return Err(retry.exhausted(last));
@@ -114,6 +116,7 @@ impl Cluster {
             let answer = answer.and_then(|answer| check(&answer).map(|()| answer));
             match answer {
                 Ok(answer) => return Ok(answer),
+                // No crash point: lists topics for administrators, not on the engine's paths.
                 Err(error) => retry.again(error, to).await?,
             }
         }

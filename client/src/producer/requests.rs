@@ -12,6 +12,7 @@ use thalweg_protocol::messages::{
 use thalweg_protocol::{ErrorCode, ProducerId, Request, StrBytes, Uuid};
 
 use crate::cluster::{Cluster, Leader, MetadataSnapshot, Purpose, Target};
+use crate::crash_point::CrashPoint;
 use crate::error::{CallError, Disposition};
 use crate::{GroupMetadata, OffsetAndMetadata, TopicPartition};
 
@@ -182,6 +183,7 @@ pub(super) async fn init_idempotent(cluster: &Cluster) -> Result<Identity, CallE
     };
     let response = cluster
         .call(Target::Any, Purpose::Control, &request)
+        .point()
         .await?;
     match response.error_code {
         ErrorCode::NONE => Ok(Identity {
@@ -203,7 +205,7 @@ pub(super) async fn perform(cluster: Cluster, of: TransactionalId, call: Call) -
         Call::OffsetCommit { group, .. } => Target::GroupCoordinator(&group.group_id),
         _ => Target::TransactionCoordinator(&of.id),
     };
-    let answer = match attempt(&cluster, &of, &call, target).await {
+    let answer = match attempt(&cluster, &of, &call, target).point().await {
         Ok(answer) => answer,
         Err(error) => {
             cluster.reroute(&error, target);
@@ -253,7 +255,10 @@ async fn attempt(
     call: &Call,
     target: Target<'_>,
 ) -> Result<CallAnswer, CallError> {
-    let connection = cluster.connection(target, Purpose::Transaction).await?;
+    let connection = cluster
+        .connection(target, Purpose::Transaction)
+        .point()
+        .await?;
     let transactional_id = StrBytes::from(&*of.id);
     Ok(match call {
         Call::InitProducerId { known } => {
@@ -266,7 +271,7 @@ async fn attempt(
                 producer_epoch: known.map_or(-1, |identity| identity.producer_epoch),
                 ..Default::default()
             };
-            let response = connection.send(&request, version)?.await?;
+            let response = connection.send(&request, version)?.point().await?;
             let identity = Identity {
                 producer_id: response.producer_id,
                 producer_epoch: response.producer_epoch,
@@ -292,7 +297,7 @@ async fn attempt(
                 ..Default::default()
             };
             let version = connection.version_at_most::<AddPartitionsToTxnRequest>(3)?;
-            let response = connection.send(&request, version)?.await?;
+            let response = connection.send(&request, version)?.point().await?;
             let results = response
                 .results_by_topic_v3_and_below
                 .iter()
@@ -318,7 +323,7 @@ async fn attempt(
                 ..Default::default()
             };
             let version = connection.version::<AddOffsetsToTxnRequest>()?;
-            let response = connection.send(&request, version)?.await?;
+            let response = connection.send(&request, version)?.point().await?;
             CallAnswer::Code(response.error_code, None)
         }
         Call::OffsetCommit {
@@ -333,7 +338,7 @@ async fn attempt(
                 Protocol::Two => TXN_OFFSET_COMMIT_MAX,
             };
             let version = connection.version_at_most::<TxnOffsetCommitRequest>(max)?;
-            let response = connection.send(&request, version)?.await?;
+            let response = connection.send(&request, version)?.point().await?;
             let results = response.topics.iter().flat_map(|topic| {
                 let name: Arc<str> = Arc::from(&*topic.name);
                 topic.partitions.iter().map(move |result| {
@@ -362,7 +367,7 @@ async fn attempt(
                 Protocol::Two => i16::MAX,
             };
             let version = connection.version_at_most::<EndTxnRequest>(max)?;
-            let response = connection.send(&request, version)?.await?;
+            let response = connection.send(&request, version)?.point().await?;
             let next = Identity {
                 producer_id: response.producer_id,
                 producer_epoch: response.producer_epoch,

@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use thalweg_protocol::records::UnsealedBatch;
 
 use crate::cluster::Cluster;
+use crate::crash_point::CrashPoint;
 use crate::spawn::BoxFuture;
 use crate::{GroupMetadata, OffsetAndMetadata, TopicPartition};
 
@@ -84,7 +85,7 @@ impl TransactionalProducer {
     /// # Cancel-safety
     /// Dropping the future stops only the waiting. Calling again asks once more.
     pub async fn init(&mut self) -> Result<(), TransactionError> {
-        self.reinitialise().await
+        self.reinitialise().point().await
     }
 
     /// Makes the producer usable again after an error with [`Disposition::Reinitialise`]: whatever is
@@ -113,7 +114,7 @@ impl TransactionalProducer {
         self.handle.shared().push(Command::Init {
             promise: Arc::clone(&promise),
         });
-        promise.wait().await.clone()
+        promise.wait().point().await.clone()
     }
 
     /// Begins a transaction, as a guard that aborts it when dropped. Nothing is sent yet.
@@ -133,6 +134,7 @@ impl TransactionalProducer {
     /// Dropping the future before it is ready means that the record was not sent.
     pub async fn send(&mut self, record: ProducerRecord<'_>) -> Result<Ticket, SendError> {
         self.check()?;
+        // No crash point: per record, and not called by the engine.
         self.handle.send(&record).await
     }
 
@@ -163,6 +165,7 @@ impl TransactionalProducer {
     /// # Cancel-safety
     /// Dropping the future loses nothing.
     pub async fn prepare_topic(&mut self, topic: &str) -> Result<(), SendError> {
+        // No crash point: the engine knows its topics, and does not call this.
         self.handle.prepare_topic(topic).await
     }
 
@@ -171,7 +174,7 @@ impl TransactionalProducer {
     /// # Cancel-safety
     /// Dropping the future loses nothing.
     pub async fn ready(&mut self, bytes: usize) {
-        self.handle.ready(bytes).await;
+        self.handle.ready(bytes).point().await;
     }
 
     /// How many bytes the buffer holds: of records sent and not acknowledged yet.
@@ -220,7 +223,7 @@ impl TransactionalProducer {
         };
         self.handle.shared().push(Command::Offsets(offsets));
         OffsetsSent {
-            waiting: Box::pin(async move { promise.wait().await.clone() }),
+            waiting: Box::pin(async move { promise.wait().point().await.clone() }),
         }
     }
 
@@ -259,6 +262,7 @@ impl TransactionalProducer {
     /// # Cancel-safety
     /// Dropping the future loses only the notification: ask again.
     pub async fn delivered(&mut self, ticket: Ticket) -> Result<Delivered, ProduceError> {
+        // No crash point: per record, and not called by the engine.
         self.handle.delivered(ticket).await
     }
 
@@ -274,6 +278,7 @@ impl TransactionalProducer {
     /// # Cancel-safety
     /// Dropping the future stops only the waiting; what was open is sent.
     pub async fn flush(&mut self) -> Result<(), ProduceError> {
+        // No crash point: the engine commits, which needs no flush.
         self.handle.flush().await
     }
 
@@ -306,7 +311,7 @@ impl TransactionalProducer {
         self.transaction += 1;
         self.begun = false;
         Box::pin(async move {
-            let result = promise.wait().await.clone();
+            let result = promise.wait().point().await.clone();
             if result.is_err() {
                 told.fetch_max(ended, Ordering::AcqRel);
             }
@@ -341,6 +346,7 @@ impl Transaction<'_> {
     /// # Cancel-safety
     /// Dropping the future before it is ready means that the record was not sent.
     pub async fn send(&mut self, record: ProducerRecord<'_>) -> Result<Ticket, SendError> {
+        // No crash point: per record, and not called by the engine.
         self.producer.send(record).await
     }
 
@@ -376,7 +382,7 @@ impl Transaction<'_> {
         offsets: &[(TopicPartition, OffsetAndMetadata)],
         group: &GroupMetadata,
     ) -> Result<(), TransactionError> {
-        self.producer.send_offsets(offsets, group).await
+        self.producer.send_offsets(offsets, group).point().await
     }
 
     /// The producer, for what is not part of the transaction.

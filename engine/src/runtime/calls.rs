@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thalweg_client::{
-    Admin, CallError, ConfigEntry, ConfigResource, Disposition, GroupMetadata, IsolationLevel,
-    OffsetAndMetadata, OffsetSpec, TopicPartition,
+    Admin, CallError, ConfigEntry, ConfigResource, CrashPoint, Disposition, GroupMetadata,
+    IsolationLevel, OffsetAndMetadata, OffsetSpec, TopicPartition,
 };
 use thalweg_protocol::{ErrorCode, Offset};
 
@@ -46,6 +46,7 @@ impl Calls {
         let mut committed = self
             .admin
             .committed_offsets(&self.group_id, partitions, true)
+            .point()
             .await?;
         Ok(partitions
             .iter()
@@ -65,7 +66,7 @@ impl Calls {
         offsets: &[(TopicPartition, OffsetAndMetadata)],
         group: &GroupMetadata,
     ) -> Result<(), TransactFault> {
-        let Err(error) = self.admin.commit_offsets(group, offsets).await else {
+        let Err(error) = self.admin.commit_offsets(group, offsets).point().await else {
             return Ok(());
         };
         Err(match error.code() {
@@ -96,7 +97,7 @@ impl Calls {
             .iter()
             .map(|topic| ConfigResource::topic(topic.as_str()));
         let asking = self.admin.describe_configs(asked);
-        let Ok(outcomes) = tokio::time::timeout(CONFIGS_DEADLINE, asking).await else {
+        let Ok(outcomes) = tokio::time::timeout(CONFIGS_DEADLINE, asking).point().await else {
             return BTreeMap::new();
         };
         let mut limits = BTreeMap::new();
@@ -116,12 +117,18 @@ impl Calls {
 
     /// How a topic is configured, if that can be read.
     pub(crate) async fn topic_limits(&self, topic: &str) -> Option<TopicLimits> {
-        self.all_limits(&[topic.to_owned()]).await.remove(topic)
+        self.all_limits(&[topic.to_owned()])
+            .point()
+            .await
+            .remove(topic)
     }
 
     /// Takes members of processes that are gone out of the group.
     pub(crate) async fn leave_group(&self, member_ids: &[String]) -> Result<(), CallError> {
-        self.admin.remove_members(&self.group_id, member_ids).await
+        self.admin
+            .remove_members(&self.group_id, member_ids)
+            .point()
+            .await
     }
 
     /// Where partitions begin and end, the records of open transactions included. In their order.
@@ -129,8 +136,11 @@ impl Calls {
         &self,
         partitions: &[TopicPartition],
     ) -> Result<Vec<OffsetRange>, CallError> {
-        let begins = self.offsets(partitions, OffsetSpec::Earliest).await?;
-        let ends = self.offsets(partitions, OffsetSpec::Latest).await?;
+        let begins = self
+            .offsets(partitions, OffsetSpec::Earliest)
+            .point()
+            .await?;
+        let ends = self.offsets(partitions, OffsetSpec::Latest).point().await?;
         let of = |offsets: &BTreeMap<TopicPartition, Option<Offset>>, partition| {
             offsets
                 .get(partition)
@@ -152,7 +162,7 @@ impl Calls {
         &self,
         partitions: &[TopicPartition],
     ) -> Result<BTreeMap<TopicPartition, Offset>, CallError> {
-        let ends = self.offsets(partitions, OffsetSpec::Latest).await?;
+        let ends = self.offsets(partitions, OffsetSpec::Latest).point().await?;
         Ok(ends
             .into_iter()
             .map(|(partition, end)| (partition, end.unwrap_or(Offset(0))))
@@ -166,7 +176,10 @@ impl Calls {
         timestamp: i64,
     ) -> Result<Option<Offset>, CallError> {
         let one = std::slice::from_ref(partition);
-        let found = self.offsets(one, OffsetSpec::Timestamp(timestamp)).await?;
+        let found = self
+            .offsets(one, OffsetSpec::Timestamp(timestamp))
+            .point()
+            .await?;
         Ok(found.get(partition).copied().flatten())
     }
 
@@ -179,6 +192,7 @@ impl Calls {
         let listed = self
             .admin
             .list_offsets(asked, IsolationLevel::ReadUncommitted)
+            .point()
             .await
             .all()?;
         Ok(listed

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thalweg_client::{
-    CallError, Cluster, ConsumeError, Consumer, Disposition, Event, FetchedRecords, IsolationLevel,
-    OffsetReset, RecordDecoder, Spawner, StartAt, TopicPartition,
+    CallError, Cluster, ConsumeError, Consumer, CrashPoint, Disposition, Event, FetchedRecords,
+    IsolationLevel, OffsetReset, RecordDecoder, Spawner, StartAt, TopicPartition,
 };
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -124,9 +124,9 @@ impl Restorer {
         self.spawner.spawn(
             "thalweg takeover",
             Box::pin(async move {
-                let result = look_up(&calls, takeover).await;
+                let result = look_up(&calls, takeover).point().await;
                 // The worker may be gone by now, and with it whoever wanted to know.
-                let _ = send.send(LookedUp { id, number, result }).await;
+                let _ = send.send(LookedUp { id, number, result }).point().await;
             }),
         );
         let began = Instant::now();
@@ -227,10 +227,10 @@ impl Restorer {
         let happened = match &mut self.consumer {
             Some(consumer) => tokio::select! {
                 biased;
-                looked_up = self.receive.recv() => Happened::LookedUp(looked_up),
-                received = consumer.next_event() => Happened::Received(received),
+                looked_up = self.receive.recv().point() => Happened::LookedUp(looked_up),
+                received = consumer.next_event().point() => Happened::Received(received),
             },
-            None => Happened::LookedUp(self.receive.recv().await),
+            None => Happened::LookedUp(self.receive.recv().point().await),
         };
         match happened {
             Happened::LookedUp(Some(looked_up)) => self.handle_looked_up(looked_up),
@@ -414,11 +414,15 @@ impl Restorer {
 async fn look_up(calls: &Calls, mut takeover: Takeover) -> Result<Takeover, AppError> {
     let fits = |error: super::takeover::TakeoverError| AppError::Takeover(error.to_string());
     let inputs = takeover.input_partitions();
-    let committed = until_answered("reading offsets", || calls.stable_offsets(&inputs)).await?;
+    let committed = until_answered("reading offsets", || calls.stable_offsets(&inputs))
+        .point()
+        .await?;
     takeover.handle_offsets(committed).map_err(fits)?;
     let changelogs = takeover.changelog_partitions();
     let all: Vec<TopicPartition> = inputs.iter().chain(&changelogs).cloned().collect();
-    let ranges = until_answered("listing offsets", || calls.ranges(&all)).await?;
+    let ranges = until_answered("listing offsets", || calls.ranges(&all))
+        .point()
+        .await?;
     let (of_inputs, of_changelogs) = ranges.split_at_checked(inputs.len()).unwrap_or_default();
     takeover
         .handle_ranges(of_inputs, of_changelogs)
@@ -428,7 +432,7 @@ async fn look_up(calls: &Calls, mut takeover: Takeover) -> Result<Takeover, AppE
             continue;
         };
         let ask = || calls.offset_at(partition, timestamp);
-        takeover.handle_timestamp(input, until_answered("listing offsets", ask).await?);
+        takeover.handle_timestamp(input, until_answered("listing offsets", ask).point().await?);
     }
     Ok(takeover)
 }
@@ -438,11 +442,11 @@ async fn until_answered<T, F: Future<Output = Result<T, CallError>>>(
     ask: impl Fn() -> F,
 ) -> Result<T, AppError> {
     loop {
-        match ask().await {
+        match ask().point().await {
             Ok(answer) => return Ok(answer),
             Err(error) if error.disposition() == Disposition::Retry => {
                 tracing::warn!("{doing}: {error}; asking again");
-                tokio::time::sleep(ASK_AGAIN).await;
+                tokio::time::sleep(ASK_AGAIN).point().await;
             }
             Err(error) => return Err(AppError::cluster(doing, error)),
         }

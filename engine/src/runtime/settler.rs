@@ -7,8 +7,9 @@
 use std::sync::Arc;
 
 use thalweg_client::{
-    CommitError, Disposition, GroupMetadata, OffsetAndMetadata, Producer, SendError, Spawner,
-    TopicPartition, Transaction, TransactionError, TransactionOutcome, TransactionalProducer,
+    CommitError, CrashPoint, Disposition, GroupMetadata, OffsetAndMetadata, Producer, SendError,
+    Spawner, TopicPartition, Transaction, TransactionError, TransactionOutcome,
+    TransactionalProducer,
 };
 use thalweg_protocol::ErrorCode;
 use tokio::sync::mpsc;
@@ -112,7 +113,7 @@ impl Settler {
     /// Waits for what came of the step. `None` when the background task is gone: the runtime it ran
     /// on was shut down. Cancel-safe.
     pub(crate) async fn settlement(&mut self) -> Option<Settlement> {
-        let settlement = self.settlements.recv().await;
+        let settlement = self.settlements.recv().point().await;
         self.busy = false;
         settlement
     }
@@ -128,20 +129,20 @@ struct Side {
 impl Side {
     /// False when the worker is gone.
     async fn tell(&self, settlement: Settlement) -> bool {
-        self.settlements.send(settlement).await.is_ok()
+        self.settlements.send(settlement).point().await.is_ok()
     }
 
     /// After a refusal: how the topic is configured, so that the like of it is not written again.
     async fn look_up_limits(&self, settlement: &mut Settlement) {
         if let Settlement::Transacted(Err(TransactFault::Refused(refusal))) = settlement {
-            refusal.limits = self.calls.topic_limits(&refusal.topic).await;
+            refusal.limits = self.calls.topic_limits(&refusal.topic).point().await;
         }
     }
 
     async fn ask_sequences(&self, doubts: Vec<Doubt>) -> Verdict {
         let partitions: Vec<TopicPartition> =
             doubts.iter().map(|doubt| doubt.partition.clone()).collect();
-        match self.calls.stable_offsets(&partitions).await {
+        match self.calls.stable_offsets(&partitions).point().await {
             Ok(committed) => {
                 let tasks: Vec<InDoubt> = doubts
                     .into_iter()
@@ -163,10 +164,13 @@ impl Side {
 }
 
 async fn exactly_once(mut producer: TransactionalProducer, mut side: Side) {
-    while let Some(command) = side.commands.recv().await {
+    while let Some(command) = side.commands.recv().point().await {
         let mut settlement = match command {
             Command::Transact(sealed, group) => {
-                match transact(&mut producer, sealed, group, &mut side).await {
+                match transact(&mut producer, sealed, group, &mut side)
+                    .point()
+                    .await
+                {
                     Some(settlement) => settlement,
                     None => return,
                 }
@@ -177,12 +181,14 @@ async fn exactly_once(mut producer: TransactionalProducer, mut side: Side) {
                 "the transaction was ended before its offsets could be sent again".to_owned(),
             ))),
             Command::Reinitialise => {
-                Settlement::Reinitialised(producer.reinitialise().await.map_err(fault))
+                Settlement::Reinitialised(producer.reinitialise().point().await.map_err(fault))
             }
-            Command::AskSequences(doubts) => Settlement::Verdict(side.ask_sequences(doubts).await),
+            Command::AskSequences(doubts) => {
+                Settlement::Verdict(side.ask_sequences(doubts).point().await)
+            }
         };
-        side.look_up_limits(&mut settlement).await;
-        if !side.tell(settlement).await {
+        side.look_up_limits(&mut settlement).point().await;
+        if !side.tell(settlement).point().await {
             return;
         }
     }
@@ -198,40 +204,40 @@ async fn transact(
     let offsets = offsets_of(sealed.offsets);
     let mut transaction = producer.begin();
     for ready in sealed.batches {
-        if let Err(error) = send(&mut transaction, ready).await {
-            return Some(abandon(transaction, send_fault(&error)).await);
+        if let Err(error) = send(&mut transaction, ready).point().await {
+            return Some(abandon(transaction, send_fault(&error)).point().await);
         }
     }
     let mut group = group;
     loop {
-        let refused = match transaction.send_offsets(&offsets, &group).await {
+        let refused = match transaction.send_offsets(&offsets, &group).point().await {
             Ok(()) => break,
             Err(error) => error,
         };
         if refused.disposition() != Disposition::Rejoin {
-            return Some(abandon(transaction, fault(refused)).await);
+            return Some(abandon(transaction, fault(refused)).point().await);
         }
         // E5: the transaction stays open while the worker finds out whether the group has merely
         // moved on to a generation in which it still owns the same.
         let stale = refused_member(&refused, group.generation_id);
-        if !side.tell(Settlement::Transacted(Err(stale))).await {
-            let _ = transaction.abort().await;
+        if !side.tell(Settlement::Transacted(Err(stale))).point().await {
+            let _ = transaction.abort().point().await;
             return None;
         }
-        match side.commands.recv().await {
+        match side.commands.recv().point().await {
             Some(Command::ResendOffsets(newest)) => group = newest,
             Some(_) => {
-                let aborted = transaction.abort().await;
+                let aborted = transaction.abort().point().await;
                 return Some(Settlement::Aborted(aborted.map_err(commit_fault)));
             }
             None => {
-                let _ = transaction.abort().await;
+                let _ = transaction.abort().point().await;
                 return None;
             }
         }
     }
     Some(Settlement::Transacted(
-        transaction.commit().await.map_err(commit_fault),
+        transaction.commit().point().await.map_err(commit_fault),
     ))
 }
 
@@ -247,7 +253,11 @@ async fn send(transaction: &mut Transaction<'_>, ready: ReadyBatch) -> Result<()
             Ok(_) => return Ok(()),
             Err(unsent) if matches!(unsent.error(), SendError::Full { .. }) => {
                 batch = unsent.into_batch();
-                transaction.producer().ready(batch.encoded_len()).await;
+                transaction
+                    .producer()
+                    .ready(batch.encoded_len())
+                    .point()
+                    .await;
             }
             Err(unsent) => return Err(unsent.error().clone()),
         }
@@ -257,7 +267,10 @@ async fn send(transaction: &mut Transaction<'_>, ready: ReadyBatch) -> Result<()
 /// Ends a transaction that cannot be committed. What is wrong with it comes first, unless the abort
 /// went wrong in a worse way.
 async fn abandon(transaction: Transaction<'_>, first: TransactFault) -> Settlement {
-    let fault = match (transaction.abort().await.map_err(commit_fault), first) {
+    let fault = match (
+        transaction.abort().point().await.map_err(commit_fault),
+        first,
+    ) {
         (_, fatal @ TransactFault::Fatal(_)) => fatal,
         (Ok(()), first) => first,
         // Not committed for sure, so only the producer has to be made sound.
@@ -268,28 +281,30 @@ async fn abandon(transaction: Transaction<'_>, first: TransactFault) -> Settleme
 }
 
 async fn at_least_once(mut producer: Producer, mut side: Side) {
-    while let Some(command) = side.commands.recv().await {
+    while let Some(command) = side.commands.recv().point().await {
         let mut settlement = match command {
             Command::Transact(sealed, group) => {
-                let sent = send_and_flush(&mut producer, sealed.batches).await;
+                let sent = send_and_flush(&mut producer, sealed.batches).point().await;
                 match sent {
                     Ok(()) => {
                         let offsets = offsets_of(sealed.offsets);
-                        let committed = side.calls.commit_offsets(&offsets, &group).await;
+                        let committed = side.calls.commit_offsets(&offsets, &group).point().await;
                         Settlement::Transacted(committed)
                     }
                     Err(fault) => Settlement::Transacted(Err(fault)),
                 }
             }
-            Command::AskSequences(doubts) => Settlement::Verdict(side.ask_sequences(doubts).await),
+            Command::AskSequences(doubts) => {
+                Settlement::Verdict(side.ask_sequences(doubts).point().await)
+            }
             Command::ResendOffsets(_) => Settlement::Transacted(Err(TransactFault::Abort(
                 "the group has another generation".to_owned(),
             ))),
             Command::Abort => Settlement::Aborted(Ok(())),
             Command::Reinitialise => Settlement::Reinitialised(Ok(())),
         };
-        side.look_up_limits(&mut settlement).await;
-        if !side.tell(settlement).await {
+        side.look_up_limits(&mut settlement).point().await;
+        if !side.tell(settlement).point().await {
             return;
         }
     }
@@ -311,7 +326,7 @@ async fn send_and_flush(
                 Ok(_) => break,
                 Err(unsent) if matches!(unsent.error(), SendError::Full { .. }) => {
                     batch = unsent.into_batch();
-                    producer.ready(batch.encoded_len()).await;
+                    producer.ready(batch.encoded_len()).point().await;
                 }
                 Err(unsent) => return Err(send_fault(unsent.error())),
             }
@@ -319,6 +334,7 @@ async fn send_and_flush(
     }
     producer
         .flush()
+        .point()
         .await
         .map_err(|error| match (refusal(&error), error.disposition()) {
             (Some(refusal), _) => TransactFault::Refused(Box::new(refusal)),

@@ -12,7 +12,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thalweg_client::{
-    Admin, Cluster, Consumer, IsolationLevel, OffsetReset, Producer, Spawner, TransactionalProducer,
+    Admin, Cluster, Consumer, CrashPoint, IsolationLevel, OffsetReset, Producer, Spawner,
+    TransactionalProducer,
 };
 use tokio::sync::{oneshot, watch};
 
@@ -78,10 +79,10 @@ pub(crate) async fn prepare(
         "thalweg start",
         Box::pin(async move {
             // Nobody waits for the answer when `App::start` was dropped; all is dropped with it.
-            let _ = send.send(prepare_here(topology, settings, until, on).await);
+            let _ = send.send(prepare_here(topology, settings, until, on).point().await);
         }),
     );
-    receive.await.unwrap_or_else(|_| {
+    receive.point().await.unwrap_or_else(|_| {
         Err(AppError::Transaction(
             "the runtime of the app was shut down".to_owned(),
         ))
@@ -115,13 +116,19 @@ async fn prepare_here(
         .spawner(SharedSpawner(Arc::clone(&spawner)))
         .seed(seed);
     let cluster = Cluster::connect(client)
+        .point()
         .await
         .map_err(|error| AppError::cluster("connecting to the cluster", error))?;
     let admin = Admin::new(&cluster);
-    let (plan, table) = topics::prepare(&admin, &topology, settings.replication_factor).await?;
+    let (plan, table) = topics::prepare(&admin, &topology, settings.replication_factor)
+        .point()
+        .await?;
     let calls = Calls::new(admin, application_id.as_str().into());
     let task_topics = task_topics(&topology);
-    let limits = calls.all_limits(&written_topics(&topology, &table)).await;
+    let limits = calls
+        .all_limits(&written_topics(&topology, &table))
+        .point()
+        .await;
     let board = Arc::new(Board::new(settings.workers, Arc::clone(&settings.clock)));
     let (ends, known_ends) = match until {
         Until::Stopped => (None, None),
@@ -146,10 +153,10 @@ async fn prepare_here(
         ends: known_ends,
     });
     if let Some(ends) = &ends {
-        ends.send_replace(Arc::new(until_end::source_ends(&instance).await?));
+        ends.send_replace(Arc::new(until_end::source_ends(&instance).point().await?));
     }
-    let producers = take_over_producers(&instance, &predecessor).await?;
-    leave_for_the_dead(&instance, &predecessor).await;
+    let producers = take_over_producers(&instance, &predecessor).point().await?;
+    leave_for_the_dead(&instance, &predecessor).point().await;
     let mut seats = Vec::new();
     for (index, producer) in (0..).zip(producers) {
         seats.push(Seat {
@@ -190,6 +197,7 @@ async fn take_over_producers(
             .map_err(|error| AppError::cluster(doing(), error))?;
         producer
             .init()
+            .point()
             .await
             .map_err(|error| AppError::cluster(doing(), error))?;
         if index < workers {
@@ -205,7 +213,12 @@ async fn leave_for_the_dead(instance: &Instance, predecessor: &Predecessor) {
     if predecessor.member_ids.is_empty() {
         return;
     }
-    match instance.calls.leave_group(&predecessor.member_ids).await {
+    match instance
+        .calls
+        .leave_group(&predecessor.member_ids)
+        .point()
+        .await
+    {
         Ok(()) => tracing::info!(
             members = predecessor.member_ids.len(),
             "left the group for the instance that ran here before"

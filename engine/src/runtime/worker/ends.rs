@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use thalweg_client::TopicPartition;
+use thalweg_client::{CrashPoint, TopicPartition};
 use thalweg_protocol::Offset;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -164,7 +164,7 @@ impl Worker {
         self.instance.spawner.spawn(
             "thalweg purge",
             Box::pin(async move {
-                for (partition, outcome) in admin.delete_records(before).await {
+                for (partition, outcome) in admin.delete_records(before).point().await {
                     if let Err(error) = outcome {
                         tracing::debug!(%partition, "processed records are not deleted yet: {error}");
                     }

@@ -27,8 +27,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thalweg_client::{
-    ConsumeError, Consumer, Event, FetchedRecords, GroupMetadata, RecordDecoder, Revocation,
-    TopicPartition,
+    ConsumeError, Consumer, CrashPoint, Event, FetchedRecords, GroupMetadata, RecordDecoder,
+    Revocation, TopicPartition,
 };
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -185,12 +185,12 @@ impl Worker {
 
     /// Works until told to stop, or until it cannot go on. Leaves the group at its end.
     pub(crate) async fn run(mut self) -> Result<(), AppError> {
-        let result = self.work().await;
+        let result = self.work().point().await;
         match &result {
             Ok(()) => self.instance.board.set_health(self.index, Health::Stopped),
             Err(error) => {
                 tracing::error!(worker = self.index, "{error}");
-                self.settle_last().await;
+                self.settle_last().point().await;
                 let reason = error.to_string();
                 self.instance
                     .board
@@ -198,7 +198,7 @@ impl Worker {
             }
         }
         self.report();
-        self.consumer.close(CLOSE_DEADLINE).await;
+        self.consumer.close(CLOSE_DEADLINE).point().await;
         if let Err(error) = self.instance.folder.forget_member(self.index) {
             // The next start asks the group to forget a member it does not know: no harm.
             tracing::debug!(worker = self.index, "{error}");
@@ -241,7 +241,7 @@ impl Worker {
                 self.process(now, &fetched)?;
                 continue;
             }
-            match self.next_event(now).await {
+            match self.next_event(now).point().await {
                 Happened::Time => {}
                 Happened::Order => match *self.orders.borrow_and_update() {
                     Order::Run => {}
@@ -276,24 +276,24 @@ impl Worker {
         if restore_first {
             tokio::select! {
                 biased;
-                _ = self.orders.changed() => Happened::Order,
-                settled = self.settler.settlement(), if self.settler.is_busy() => {
+                _ = self.orders.changed().point() => Happened::Order,
+                settled = self.settler.settlement().point(), if self.settler.is_busy() => {
                     Happened::Settled(settled)
                 }
-                restored = self.restorer.next() => Happened::Restored(restored),
-                received = self.consumer.next_event(), if receiving => Happened::Received(received),
-                () = tokio::time::sleep_until(wake) => Happened::Time,
+                restored = self.restorer.next().point() => Happened::Restored(restored),
+                received = self.consumer.next_event().point(), if receiving => Happened::Received(received),
+                () = tokio::time::sleep_until(wake).point() => Happened::Time,
             }
         } else {
             tokio::select! {
                 biased;
-                _ = self.orders.changed() => Happened::Order,
-                settled = self.settler.settlement(), if self.settler.is_busy() => {
+                _ = self.orders.changed().point() => Happened::Order,
+                settled = self.settler.settlement().point(), if self.settler.is_busy() => {
                     Happened::Settled(settled)
                 }
-                received = self.consumer.next_event(), if receiving => Happened::Received(received),
-                restored = self.restorer.next(), if restoring => Happened::Restored(restored),
-                () = tokio::time::sleep_until(wake) => Happened::Time,
+                received = self.consumer.next_event().point(), if receiving => Happened::Received(received),
+                restored = self.restorer.next().point(), if restoring => Happened::Restored(restored),
+                () = tokio::time::sleep_until(wake).point() => Happened::Time,
             }
         }
     }
@@ -324,7 +324,9 @@ impl Worker {
     /// Before it ends by an error: lets the transaction under way end, so that it holds nobody up.
     async fn settle_last(&mut self) {
         if self.settler.is_busy() {
-            let _ = tokio::time::timeout(LAST_SETTLEMENT, self.settler.settlement()).await;
+            let _ = tokio::time::timeout(LAST_SETTLEMENT, self.settler.settlement())
+                .point()
+                .await;
         }
     }
 }
