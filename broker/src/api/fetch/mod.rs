@@ -19,6 +19,8 @@ pub(crate) use self::session::FetchSessions;
 
 /// The first version that names topics by id.
 const TOPIC_IDS_FROM: i16 = 13;
+/// From this version on the answer says who leads what has moved (KIP-951).
+const LEADERS_FROM: i16 = 16;
 
 /// Answers with what there is, or when there is enough of it.
 pub(super) fn fetch(
@@ -47,6 +49,7 @@ pub(super) fn fetch(
             committed: request.isolation_level == 1,
             by_id,
             from_followers: caller.version >= 11,
+            names_leaders: caller.version >= LEADERS_FROM,
         },
         bytes_min: usize::try_from(request.min_bytes).unwrap_or_default(),
         bytes_max: usize::try_from(request.max_bytes)
@@ -125,7 +128,7 @@ impl Fetching {
                 push(&mut response.responses, fetched, found);
             }
         }
-        if reply.version() >= 16 {
+        if reply.version() >= LEADERS_FROM {
             response.node_endpoints = endpoints(cluster, &response);
         }
         reply.send(&response);

@@ -23,6 +23,8 @@ pub(super) struct ReadAs {
     pub(super) by_id: bool,
     /// Followers may be read too (KIP-392).
     pub(super) from_followers: bool,
+    /// Who leads a partition that moved is said in the answer (KIP-951).
+    pub(super) names_leaders: bool,
 }
 
 /// What is left of a request's limits.
@@ -150,7 +152,7 @@ impl ReadAs {
                 found.aborted_transactions = partition.is_none().then(Vec::new);
                 let moved = error_code == ErrorCode::NOT_LEADER_OR_FOLLOWER
                     || error_code == ErrorCode::FENCED_LEADER_EPOCH;
-                if let Some(partition) = partition.filter(|_| moved) {
+                if let Some(partition) = partition.filter(|_| moved && self.names_leaders) {
                     found.current_leader = LeaderIdAndEpoch {
                         leader_id: partition.leader.unwrap_or_default(),
                         leader_epoch: partition.leader_epoch,

@@ -120,6 +120,12 @@ fn finish(
     response.throttle_time_ms = throttle_ms(quiet);
     if reply.version() >= 10 {
         response.node_endpoints = endpoints(cluster, &response);
+    } else {
+        // Who leads what has moved is said from that version on (KIP-951).
+        let topics = response.responses.iter_mut();
+        for partition in topics.flat_map(|topic| &mut topic.partition_responses) {
+            partition.current_leader = LeaderIdAndEpoch::default();
+        }
     }
     reply.send_throttled(&response, quiet);
 }
