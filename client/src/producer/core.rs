@@ -353,11 +353,11 @@ impl Core {
     }
 
     /// When [`Core::handle_timeouts`] or the polls have something to do without an answer.
-    pub(super) fn next_timeout(&self) -> Option<Instant> {
+    pub(super) fn next_timeout(&self, now: Instant) -> Option<Instant> {
         let lanes = self
             .active
             .iter()
-            .filter_map(|&id| self.lanes.get(id)?.lane.next_timeout());
+            .filter_map(|&id| self.lanes.get(id)?.lane.next_timeout(now));
         let call = self
             .transactions
             .as_ref()

@@ -498,11 +498,14 @@ impl Lane {
         first
     }
 
-    /// When something is to be done next without an answer: a deadline, or the end of a pause.
-    pub(super) fn next_timeout(&self) -> Option<Instant> {
+    /// When something is to be done next without an answer: a deadline, or the end of a pause. One
+    /// that is over is none: what keeps the lane from being sent then is not the time.
+    pub(super) fn next_timeout(&self, now: Instant) -> Option<Instant> {
         let entry = self.queue.front()?;
         let deadline = (!entry.in_flight).then_some(entry.deadline);
-        let pause = self.not_before.filter(|_| self.in_flight == 0);
+        let pause = self
+            .not_before
+            .filter(|&pause| self.in_flight == 0 && pause > now);
         match (deadline, pause) {
             (Some(deadline), Some(pause)) => Some(deadline.min(pause)),
             (deadline, pause) => deadline.or(pause),

@@ -488,7 +488,7 @@ impl Future for Sender {
             if progress {
                 continue;
             }
-            let timeout = this.core.next_timeout();
+            let timeout = this.core.next_timeout(now);
             let Some(wake) = [due, timeout].into_iter().flatten().min() else {
                 return Poll::Pending;
             };

@@ -152,6 +152,19 @@ fn numbers(parcel: &Parcel) -> (i16, i32) {
     (header.producer_epoch, header.sequence)
 }
 
+/// A repetition waited for its pause, which is over, and now for a connection: the sender was asked to
+/// look again at a time that had passed, and did nothing else until the broker could be reached.
+#[test]
+fn a_pause_that_is_over_is_nothing_to_wait_for() {
+    let mut bench = Bench::proven(Numbering::Idempotent);
+    bench.push(1);
+    let parcel = bench.send();
+    bench.lose(&parcel);
+    let (now, pause) = (bench.now, Duration::from_millis(100));
+    assert_eq!(bench.lane.next_timeout(now), Some(now + pause));
+    assert_eq!(bench.lane.next_timeout(now + pause), Some(now + TIMEOUT));
+}
+
 #[tokio::test]
 async fn up_to_five_batches_are_in_flight_with_consecutive_numbers() {
     let mut bench = Bench::proven(Numbering::Idempotent);
