@@ -197,7 +197,9 @@ impl MissingTopics {
             // Waiting helps against what is not there yet, not against what is denied.
             let is_final = !matches!(error, CallError::UnknownTopic { .. })
                 && error.disposition() == Disposition::Fatal;
-            let is_due = is_final || waited >= settings.unknown_topic_timeout;
+            // A broker has to have said so: a client that was stopped, or reached none, knows nothing.
+            let is_said = metadata.refusal(&topic).is_some();
+            let is_due = is_final || (is_said && waited >= settings.unknown_topic_timeout);
             if is_due && !self.reported.contains(&topic) {
                 sink.missing(&topic, error);
                 self.reported.push(topic);
