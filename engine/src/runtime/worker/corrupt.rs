@@ -119,7 +119,7 @@ impl Worker {
             ConsumeError::OffsetOutOfRange { offset, .. } => {
                 // A repartition topic has no policy.
                 let Some(policy) = settings.map(|found| found.on_out_of_range) else {
-                    return Ok(None);
+                    return Ok(self.waits_for_the_group(now, partition).then_some(()));
                 };
                 let start = match policy {
                     OnOutOfRange::Fail => {

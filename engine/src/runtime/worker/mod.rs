@@ -16,6 +16,7 @@ mod ends;
 mod generation;
 mod meters;
 mod processing;
+mod purged;
 mod rebalance;
 mod refusals;
 mod report;
@@ -77,6 +78,8 @@ pub(crate) struct Worker {
     ends: EndMarks,
     /// Partitions whose next records may begin anywhere, as their source says.
     relocated: BTreeSet<TopicPartition>,
+    /// Partitions whose next records are gone, and since when that is known.
+    purged: BTreeMap<TopicPartition, Instant>,
     /// Partitions that were read up to their ends.
     finished: BTreeSet<TopicPartition>,
     /// What was sealed and is to be handed to the settler.
@@ -165,6 +168,7 @@ impl Worker {
             orders: instance.board.orders(),
             ends: EndMarks::new(instance.ends.clone()),
             relocated: BTreeSet::new(),
+            purged: BTreeMap::new(),
             finished: BTreeSet::new(),
             sealed: None,
             sealed_at: now,

@@ -37,6 +37,7 @@ impl Worker {
             }
             return Ok(());
         }
+        self.purged.remove(partition);
         self.instance.board.beat(self.index, now, Some(id));
         let end = self.ends.end_of(partition);
         let mut context = TaskContext {
@@ -86,6 +87,7 @@ impl Worker {
         self.next_tick = now + TICK;
         self.outputs
             .tell_time(self.instance.settings.clock.wall_ms());
+        self.read_purged_again();
         self.watch_idle(now)?;
         self.advance_time(now)?;
         self.watch_ends(now)?;
