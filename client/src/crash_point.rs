@@ -14,7 +14,7 @@
 use std::cell::RefCell;
 use std::future::Future;
 use std::panic::Location;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// On which side of an `.await` a point lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,25 +35,25 @@ pub struct CrashSite {
 }
 
 /// Decides what happens at crash points.
-pub trait CrashObserver {
+pub trait CrashObserver: Send + Sync {
     /// A point is passed. True: whoever passes it crashes here and never goes on; the observer sees
     /// to it that nothing else of the instance does either.
     fn crashes_at(&self, site: CrashSite) -> bool;
 }
 
 thread_local! {
-    static OBSERVER: RefCell<Option<Rc<dyn CrashObserver>>> = const { RefCell::new(None) };
+    static OBSERVER: RefCell<Option<Arc<dyn CrashObserver>>> = const { RefCell::new(None) };
 }
 
 /// Has `observer` asked at every point that is passed on this thread while `during` runs.
-pub fn observe_crash_points<T>(observer: &Rc<dyn CrashObserver>, during: impl FnOnce() -> T) -> T {
-    struct Restore(Option<Rc<dyn CrashObserver>>);
+pub fn observe_crash_points<T>(observer: &Arc<dyn CrashObserver>, during: impl FnOnce() -> T) -> T {
+    struct Restore(Option<Arc<dyn CrashObserver>>);
     impl Drop for Restore {
         fn drop(&mut self) {
             OBSERVER.set(self.0.take());
         }
     }
-    let _restore = Restore(OBSERVER.replace(Some(Rc::clone(observer))));
+    let _restore = Restore(OBSERVER.replace(Some(Arc::clone(observer))));
     during()
 }
 
@@ -87,14 +87,15 @@ mod tests {
     use super::*;
 
     use std::future::ready;
+    use std::sync::Mutex;
     use std::task::{Context, Waker};
 
     /// Crashes at the given one of the points passed, counted from 1.
-    struct CrashAt(RefCell<Vec<(u32, CrashSide)>>, usize);
+    struct CrashAt(Mutex<Vec<(u32, CrashSide)>>, usize);
 
     impl CrashObserver for CrashAt {
         fn crashes_at(&self, site: CrashSite) -> bool {
-            let mut passed = self.0.borrow_mut();
+            let mut passed = self.0.lock().expect("no panic");
             passed.push((site.location.line(), site.side));
             passed.len() == self.1
         }
@@ -106,8 +107,8 @@ mod tests {
     #[test]
     fn a_crash_before_begins_nothing_and_a_crash_after_tells_nobody() {
         for (at, begun, told) in [(1, false, false), (2, true, false), (3, true, true)] {
-            let observed = Rc::new(CrashAt(RefCell::default(), at));
-            let observer: Rc<dyn CrashObserver> = observed.clone();
+            let observed = Arc::new(CrashAt(Mutex::default(), at));
+            let observer: Arc<dyn CrashObserver> = observed.clone();
             let (mut has_begun, mut is_told) = (false, false);
             let line = line!() + 3;
             let mut future = Box::pin(async {
@@ -121,14 +122,14 @@ mod tests {
             assert_eq!((has_begun, is_told), (begun, told), "crash at point {at}");
             assert_eq!(polled.is_ready(), told);
             let sides = [(line, CrashSide::Before), (line, CrashSide::After)];
-            assert_eq!(*observed.0.borrow(), sides[..at.min(2)]);
+            assert_eq!(*observed.0.lock().expect("no panic"), sides[..at.min(2)]);
         }
     }
 
     /// Goal: without an observer a point is nothing, also after one was there.
     #[test]
     fn a_point_that_nobody_observes_is_nothing() {
-        let observer: Rc<dyn CrashObserver> = Rc::new(CrashAt(RefCell::default(), 1));
+        let observer: Arc<dyn CrashObserver> = Arc::new(CrashAt(Mutex::default(), 1));
         observe_crash_points(&observer, || ());
         let mut future = Box::pin(ready(7).point());
         let polled = future

@@ -414,15 +414,13 @@ impl Restorer {
 async fn look_up(calls: &Calls, mut takeover: Takeover) -> Result<Takeover, AppError> {
     let fits = |error: super::takeover::TakeoverError| AppError::Takeover(error.to_string());
     let inputs = takeover.input_partitions();
-    let committed = until_answered("reading offsets", || calls.stable_offsets(&inputs))
-        .point()
-        .await?;
-    takeover.handle_offsets(committed).map_err(fits)?;
     let changelogs = takeover.changelog_partitions();
     let all: Vec<TopicPartition> = inputs.iter().chain(&changelogs).cloned().collect();
-    let ranges = until_answered("listing offsets", || calls.ranges(&all))
-        .point()
-        .await?;
+    let stable = until_answered("reading offsets", || calls.stable_offsets(&inputs));
+    let ends = until_answered("listing offsets", || calls.ranges(&all));
+    // E3: in this order. Nothing is asked before it is awaited.
+    let (committed, ranges) = (stable.point().await?, ends.point().await?);
+    takeover.handle_offsets(committed).map_err(fits)?;
     let (of_inputs, of_changelogs) = ranges.split_at_checked(inputs.len()).unwrap_or_default();
     takeover
         .handle_ranges(of_inputs, of_changelogs)

@@ -253,10 +253,10 @@ async fn send(transaction: &mut Transaction<'_>, ready: ReadyBatch) -> Result<()
             Ok(_) => return Ok(()),
             Err(unsent) if matches!(unsent.error(), SendError::Full { .. }) => {
                 batch = unsent.into_batch();
+                // No crash point: only where a generation outgrows the producer's 32 MiB.
                 transaction
                     .producer()
                     .ready(batch.encoded_len())
-                    .point()
                     .await;
             }
             Err(unsent) => return Err(unsent.error().clone()),
@@ -295,7 +295,8 @@ async fn at_least_once(mut producer: Producer, mut side: Side) {
                 }
             }
             Command::AskSequences(doubts) => {
-                Settlement::Verdict(side.ask_sequences(doubts).point().await)
+                // No crash point: without transactions nobody asks.
+                Settlement::Verdict(side.ask_sequences(doubts).await)
             }
             Command::ResendOffsets(_) => Settlement::Transacted(Err(TransactFault::Abort(
                 "the group has another generation".to_owned(),
@@ -326,7 +327,8 @@ async fn send_and_flush(
                 Ok(_) => break,
                 Err(unsent) if matches!(unsent.error(), SendError::Full { .. }) => {
                     batch = unsent.into_batch();
-                    producer.ready(batch.encoded_len()).point().await;
+                    // No crash point: only where a generation outgrows the producer's 32 MiB.
+                    producer.ready(batch.encoded_len()).await;
                 }
                 Err(unsent) => return Err(send_fault(unsent.error())),
             }

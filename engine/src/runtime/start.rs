@@ -153,7 +153,8 @@ async fn prepare_here(
         ends: known_ends,
     });
     if let Some(ends) = &ends {
-        ends.send_replace(Arc::new(until_end::source_ends(&instance).point().await?));
+        // No crash point: the ends are looked up before anything is taken over.
+        ends.send_replace(Arc::new(until_end::source_ends(&instance).await?));
     }
     let producers = take_over_producers(&instance, &predecessor).point().await?;
     leave_for_the_dead(&instance, &predecessor).point().await;
