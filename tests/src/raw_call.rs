@@ -2,13 +2,13 @@
 //! a second opinion on what it has.
 
 use thalweg_protocol::{Request, decode_response, encode_request};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, ToSocketAddrs};
 
 /// A connection to one broker.
 #[derive(Debug)]
-pub struct RawConnection {
-    stream: TcpStream,
+pub struct RawConnection<S = TcpStream> {
+    stream: S,
 }
 
 impl RawConnection {
@@ -21,6 +21,13 @@ impl RawConnection {
         Self {
             stream: stream.expect("the broker accepts connections"),
         }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> RawConnection<S> {
+    /// Speaks over a stream that is open already.
+    pub fn over(stream: S) -> Self {
+        Self { stream }
     }
 
     /// Sends one request and waits for its answer.

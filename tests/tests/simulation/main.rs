@@ -4,4 +4,14 @@
     reason = "an index out of bounds is a failed test"
 )]
 
+mod planted;
 mod points;
+mod worlds;
+
+use std::path::Path;
+
+/// The root of the workspace.
+fn root() -> &'static Path {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    tests.parent().expect("the workspace")
+}

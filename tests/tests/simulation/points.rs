@@ -1,16 +1,10 @@
 //! Goal: no `.await` of the commit and restore paths escapes the simulation. Method: the source is
 //! read, and each of them has a crash point on it or a reason above it.
 
-use std::path::Path;
-
 use thalweg_client::CrashSide;
 use thalweg_tests::simulation::points::{enumerate, scan};
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("the workspace")
-}
+use crate::root;
 
 #[test]
 fn every_await_of_the_commit_and_restore_paths_is_a_crash_point() {
