@@ -203,6 +203,16 @@ impl Calls {
     }
 }
 
+/// Whether asking again may help, also where the client has tried for as long as it tries by itself: a
+/// takeover, or a commit in doubt, waits for a broker that is away for however long that is.
+pub(crate) fn may_come_right(error: &CallError) -> bool {
+    let last = match error {
+        CallError::Exhausted { last, .. } => last,
+        error => error,
+    };
+    last.disposition() == Disposition::Retry
+}
+
 /// The brokers keep less with an offset than Kafka does by default.
 pub(crate) fn metadata_refused(error: &impl ToString) -> String {
     format!(

@@ -15,7 +15,7 @@ use thalweg_client::{
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::calls::Calls;
+use super::calls::{Calls, may_come_right};
 use super::culprits::{self, Findings, with_findings};
 use super::error::AppError;
 use super::slot::{InputSlot, Slot};
@@ -442,7 +442,7 @@ async fn until_answered<T, F: Future<Output = Result<T, CallError>>>(
     loop {
         match ask().point().await {
             Ok(answer) => return Ok(answer),
-            Err(error) if error.disposition() == Disposition::Retry => {
+            Err(error) if may_come_right(&error) => {
                 tracing::warn!("{doing}: {error}; asking again");
                 tokio::time::sleep(ASK_AGAIN).point().await;
             }

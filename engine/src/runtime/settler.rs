@@ -14,7 +14,7 @@ use thalweg_client::{
 use thalweg_protocol::ErrorCode;
 use tokio::sync::mpsc;
 
-use super::calls::{Calls, metadata_refused};
+use super::calls::{Calls, may_come_right, metadata_refused};
 use super::cycle::{TransactFault, Verdict};
 use super::refusal::refusal;
 use super::slot::SealedOffset;
@@ -155,7 +155,7 @@ impl Side {
                     .collect();
                 verdict(&tasks)
             }
-            Err(error) if error.disposition() == Disposition::Fatal => {
+            Err(error) if error.disposition() == Disposition::Fatal && !may_come_right(&error) => {
                 Verdict::Fatal(format!("reading the committed offsets: {error}"))
             }
             Err(error) => Verdict::Unreadable(error.to_string()),
@@ -254,10 +254,7 @@ async fn send(transaction: &mut Transaction<'_>, ready: ReadyBatch) -> Result<()
             Err(unsent) if matches!(unsent.error(), SendError::Full { .. }) => {
                 batch = unsent.into_batch();
                 // No crash point: only where a generation outgrows the producer's 32 MiB.
-                transaction
-                    .producer()
-                    .ready(batch.encoded_len())
-                    .await;
+                transaction.producer().ready(batch.encoded_len()).await;
             }
             Err(unsent) => return Err(unsent.error().clone()),
         }
