@@ -8,7 +8,7 @@
 //! | `let p = A;` | `let p = if planted(7) { B } else { A };` |
 //! | `name: A,` | `name: if planted(7) { B } else { A },` |
 //! | `A;` | `if planted(7) { B; } else { A; }` |
-//! | `.f(a, A)` | `.f(a, (if planted(7) { B } else { A }))`: the part that differs |
+//! | `.f(a, A)` | `.f(a, if planted(7) { B } else { A })`: the part that differs |
 //! | `A,` and `A` | `if planted(7) { B } else { A }`, with the comma behind it |
 
 use super::VARIABLE;
@@ -65,7 +65,7 @@ fn choose(old: &str, new: &str, chooses: &str) -> Result<String, String> {
     if old.starts_with('.') {
         let (before, old, new, behind) = difference(old, new);
         return Ok(format!(
-            "{before}(if {chooses} {{ {new} }} else {{ {old} }}){behind}"
+            "{before}if {chooses} {{ {new} }} else {{ {old} }}{behind}"
         ));
     }
     for (opens, ends) in [("let ", ";"), ("", ",")] {
@@ -85,7 +85,9 @@ fn choose(old: &str, new: &str, chooses: &str) -> Result<String, String> {
     }
     match (old.strip_suffix(','), new.strip_suffix(',')) {
         (Some(old), Some(new)) => Ok(format!("if {chooses} {{ {new} }} else {{ {old} }},")),
-        (None, None) if !new.is_empty() => Ok(format!("if {chooses} {{ {new} }} else {{ {old} }}")),
+        (None, None) if !new.is_empty() && !old.ends_with(';') => {
+            Ok(format!("if {chooses} {{ {new} }} else {{ {old} }}"))
+        }
         _ => Err(format!("no way to choose between `{old}` and `{new}`")),
     }
 }
@@ -123,7 +125,7 @@ fn named<'l>(
     let (name, value) = line.strip_suffix(ends)?.split_once(separator)?;
     let plain = |name: &str| {
         name.chars()
-            .all(|c| c.is_alphanumeric() || "_ ".contains(c))
+            .all(|c| c.is_alphanumeric() || "_ (),".contains(c))
     };
     (name.starts_with(opens) && plain(name)).then_some((name, value))
 }
@@ -140,7 +142,8 @@ fn difference<'l>(old: &'l str, new: &'l str) -> (&'l str, &'l str, &'l str, &'l
         .sum();
     let (before, _) = old.split_at(head);
     let before = before.trim_end_matches(of_name);
-    let (old, new) = (&old[before.len()..], &new[before.len()..]);
+    let (_, old) = old.split_at(before.len());
+    let (_, new) = new.split_at(before.len());
     let tail: usize = old
         .chars()
         .rev()
@@ -151,10 +154,7 @@ fn difference<'l>(old: &'l str, new: &'l str) -> (&'l str, &'l str, &'l str, &'l
     let tail = tail.min(old.len()).min(new.len());
     let (_, behind) = old.split_at(old.len() - tail);
     let behind = behind.trim_start_matches(of_name);
-    (
-        before,
-        &old[..old.len() - behind.len()],
-        &new[..new.len() - behind.len()],
-        behind,
-    )
+    let (old, _) = old.split_at(old.len() - behind.len());
+    let (new, _) = new.split_at(new.len() - behind.len());
+    (before, old, new, behind)
 }

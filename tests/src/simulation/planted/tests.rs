@@ -52,7 +52,7 @@ fn a_bug_stands_beside_every_kind_of_line() {
         (
             ".f(x, E::Some)",
             ".f(x, E::Same)",
-            format!(".f(x, (if {p} {{ E::Same }} else {{ E::Some }}))"),
+            format!(".f(x, if {p} {{ E::Same }} else {{ E::Some }})"),
         ),
         ("a,", "b,", format!("if {p} {{ b }} else {{ a }},")),
         ("a", "b", format!("if {p} {{ b }} else {{ a }}")),
