@@ -17,6 +17,8 @@ mod producer;
 mod rng;
 mod spawn;
 mod topic_partition;
+#[doc(hidden)]
+pub mod watch;
 
 // The public interface is:
 pub use admin::{

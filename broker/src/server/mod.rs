@@ -5,6 +5,7 @@
 
 mod connection;
 mod listener;
+mod switch;
 #[cfg(feature = "tls")]
 mod tls;
 
@@ -22,28 +23,20 @@ use tokio::sync::{Notify, watch};
 use tokio::time::sleep_until;
 
 pub(crate) use connection::Peer;
+pub(crate) use switch::RunState;
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsError};
 
 use crate::api::{APIS, Api};
 use crate::cluster::{Clock, Cluster, Principal};
 use crate::fault::Inject;
+use switch::Switch;
 
 /// A connection to a broker within this process.
 pub type InMemoryStream = DuplexStream;
 
 /// Bytes that one direction of an in-memory connection holds before the writer waits.
 const IN_MEMORY_BYTES: usize = 1 << 18;
-
-/// Whether a broker runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RunState {
-    Running,
-    /// Accepts connections and bytes, and does nothing with them.
-    Paused,
-    /// Not there: connections are closed, new ones refused.
-    Stopped,
-}
 
 /// What bounds what clients can take.
 #[derive(Debug, Clone)]
@@ -67,7 +60,7 @@ pub(crate) struct Shared {
     next_connection: AtomicU64,
     connections: AtomicUsize,
     pub(crate) limits: Limits,
-    states: BTreeMap<BrokerId, watch::Sender<RunState>>,
+    states: BTreeMap<BrokerId, Switch>,
     stopped: AtomicBool,
     inject: RwLock<Option<Arc<Inject>>>,
     /// What the release offers, worked out once.
@@ -87,7 +80,7 @@ impl Shared {
         wrapping: Wrapping,
         runtime: Handle,
     ) -> Arc<Self> {
-        let running = |id| (id, watch::Sender::new(RunState::Running));
+        let running = |id| (id, Switch::new(RunState::Running));
         let states = cluster.nodes.ids().map(running).collect();
         let range = |api: &Api| Some((api.key, api.offered_by(cluster.release)?));
         let offered = APIS.iter().filter_map(range).collect();
@@ -168,21 +161,21 @@ impl Shared {
 
     /// The state of a broker, and its changes.
     pub(crate) fn watch(&self, node: BrokerId) -> Option<watch::Receiver<RunState>> {
-        self.states.get(&node).map(watch::Sender::subscribe)
+        self.states.get(&node).map(Switch::watch)
     }
 
     /// Changes the state of a broker.
     pub(crate) fn set_state(&self, node: BrokerId, state: RunState) {
-        if let Some(sender) = self.states.get(&node) {
-            sender.send_replace(state);
+        if let Some(switch) = self.states.get(&node) {
+            switch.set(state);
         }
     }
 
     /// Stops everything.
     pub(crate) fn stop(&self) {
         self.stopped.store(true, Ordering::Release);
-        for sender in self.states.values() {
-            sender.send_replace(RunState::Stopped);
+        for switch in self.states.values() {
+            switch.set(RunState::Stopped);
         }
         self.timers_changed.notify_one();
     }

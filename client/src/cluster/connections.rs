@@ -1,11 +1,10 @@
 //! The connections of one client: one per broker and purpose, opened when first needed.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use thalweg_protocol::BrokerId;
-use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use super::Inner;
@@ -14,11 +13,12 @@ use super::purpose::Purpose;
 use crate::config::HostPort;
 use crate::error::{BrokerAddress, CallError};
 use crate::net::{ConnectionFailure, ConnectionOptions, drive};
+use crate::watch;
 
 /// Connections by broker and purpose. They close when this is dropped.
 #[derive(Default)]
 pub(super) struct Connections {
-    slots: Mutex<HashMap<(BrokerId, Purpose), Slot>>,
+    slots: Mutex<BTreeMap<(BrokerId, Purpose), Slot>>,
 }
 
 struct Slot {
@@ -39,7 +39,7 @@ enum Attempt {
 }
 
 impl Connections {
-    fn lock(&self) -> MutexGuard<'_, HashMap<(BrokerId, Purpose), Slot>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<(BrokerId, Purpose), Slot>> {
         // A slot is inserted whole or not at all.
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use thalweg_protocol::messages::{MetadataRequest, MetadataRequestTopic, MetadataResponse};
 use thalweg_protocol::{ApiKey, BrokerId, ErrorCode, PartitionId};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::connections::open;
@@ -19,6 +19,7 @@ use super::metadata::{Leader, MetadataSnapshot, TopicMetadata};
 use super::{Broker, Cluster, Inner, Purpose, bootstrap_address};
 use crate::config::HostPort;
 use crate::error::{CallError, ConnectError, Disposition};
+use crate::watch;
 
 /// How long to wait for one broker before asking another as well.
 const HEDGE: Duration = Duration::from_secs(1);

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use thalweg_client::watch;
 use tokio::time::Instant;
 
 use super::stall::STALLED_AFTER;

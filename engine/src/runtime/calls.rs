@@ -83,7 +83,7 @@ impl Calls {
             Some(ErrorCode::OFFSET_METADATA_TOO_LARGE) => {
                 TransactFault::Fatal(metadata_refused(&error))
             }
-            _ if error.disposition() == Disposition::Fatal => {
+            _ if error.disposition() == Disposition::Fatal && !may_come_right(&error) => {
                 TransactFault::Fatal(error.to_string())
             }
             _ => TransactFault::EndUnknown(error.to_string()),

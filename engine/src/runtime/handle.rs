@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use thalweg_client::watch;
 
 use super::board::{Board, Order};
 use super::error::AppError;

@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use thalweg_client::{Cluster, Spawner};
-use tokio::sync::watch;
+use thalweg_client::{Cluster, Spawner, watch};
 
 use super::board::Board;
 use super::calls::Calls;

@@ -7,8 +7,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use thalweg_client::Spawner;
-use tokio::sync::{mpsc, watch};
+use thalweg_client::{Spawner, watch};
+use tokio::sync::mpsc;
 
 use super::board::Order;
 use super::error::AppError;

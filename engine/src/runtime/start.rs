@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use thalweg_client::{
     Admin, Cluster, Consumer, CrashPoint, IsolationLevel, OffsetReset, Producer, Spawner,
-    TransactionalProducer,
+    TransactionalProducer, watch,
 };
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 
 use super::board::Board;
 use super::calls::Calls;

@@ -9,8 +9,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use thalweg_client::{Disposition, TopicPartition};
-use tokio::sync::watch;
+use thalweg_client::{Disposition, TopicPartition, watch};
 
 use super::board::Order;
 use super::error::AppError;

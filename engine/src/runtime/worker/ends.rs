@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use thalweg_client::{CrashPoint, TopicPartition};
+use thalweg_client::{CrashPoint, TopicPartition, watch};
 use thalweg_protocol::Offset;
-use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::Worker;

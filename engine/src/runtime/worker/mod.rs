@@ -29,9 +29,8 @@ use std::time::Duration;
 
 use thalweg_client::{
     ConsumeError, Consumer, CrashPoint, Event, FetchedRecords, GroupMetadata, RecordDecoder,
-    Revocation, TopicPartition,
+    Revocation, TopicPartition, watch,
 };
-use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::board::Order;
