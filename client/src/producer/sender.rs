@@ -245,14 +245,8 @@ impl Sender {
         let mut progress = false;
         for broker in self.core.brokers_wanted() {
             if !self.links.contains_key(&broker) {
-                let cluster = self.cluster.clone();
-                let connecting = async move {
-                    cluster
-                        .connection(Target::Broker(broker), Purpose::Produce)
-                        .await
-                };
-                self.links
-                    .insert(broker, Link::Connecting(Box::pin(connecting)));
+                let connecting = Box::pin(connect(self.cluster.clone(), broker));
+                self.links.insert(broker, Link::Connecting(connecting));
                 progress = true;
             }
         }
@@ -507,6 +501,17 @@ impl Drop for Sender {
         self.core.close();
         self.shared.mailbox.drain();
     }
+}
+
+/// Attempts are paced by the cluster, once it knows where the broker is.
+async fn connect(cluster: Cluster, broker: BrokerId) -> Result<Arc<BrokerConnection>, CallError> {
+    let target = Target::Broker(broker);
+    let connected = cluster.connection(target, Purpose::Produce).await;
+    if let Err(CallError::UnknownBroker { .. } | CallError::Closed) = connected {
+        cluster.request_metadata_refresh();
+        tokio::time::sleep(cluster.backoff(0)).await;
+    }
+    connected
 }
 
 fn next_change(
