@@ -31,8 +31,9 @@
 //!   transaction at a time, begun when it is sealed and never idle while open.
 //! - An unknown outcome is never guessed. InitProducerId makes the broker decide; then the
 //!   sequence number in the committed metadata says how it decided (E2).
-//! - Losing the partitions (the group went on without this member) drops the tasks at once; the
-//!   transaction under way is still settled, since the producer cannot begin another before.
+//! - Losing the partitions (the group went on without this member) drops the tasks at once, and
+//!   what is sealed and not begun; the transaction under way is still settled, since the producer
+//!   cannot begin another before.
 
 mod fences;
 
@@ -326,8 +327,16 @@ impl CommitCycle {
         self.acknowledge = false;
         if let Some(settling) = &mut self.settling {
             settling.tasks.clear();
-            if let Stage::Waiting { .. } = settling.stage {
-                settling.enter(Stage::Aborting);
+            match settling.stage {
+                // Not begun: the member may be another by then, who does not own what is sealed.
+                Stage::Transacting { resend: false } if !settling.under_way => {
+                    settling.enter(Stage::Undone { retake: false });
+                }
+                Stage::Transacting { resend: true } if !settling.under_way => {
+                    settling.enter(Stage::Aborting);
+                }
+                Stage::Waiting { .. } => settling.enter(Stage::Aborting),
+                _ => {}
             }
         }
     }

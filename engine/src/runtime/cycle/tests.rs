@@ -412,6 +412,19 @@ fn e5_lost_partitions_end_the_wait_and_never_resend() {
 }
 
 #[test]
+fn e5_what_is_sealed_and_not_begun_is_dropped_with_its_partitions() {
+    // By the time it could begin, the member has joined again, and would commit as its new self.
+    let mut rig = Rig::new();
+    rig.process(0);
+    rig.pass(TIMEOUT * 6);
+    rig.seal(&[0]);
+    rig.cycle.handle_lost();
+    rig.generation_id = 7;
+    assert_eq!(rig.settle(), None);
+    rig.undo();
+}
+
+#[test]
 fn a_zombie_with_a_window_due_never_commits() {
     // Frozen until its partitions have moved; woken, it seals what is due before it hears of it.
     let mut rig = Rig::new();

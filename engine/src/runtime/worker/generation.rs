@@ -65,32 +65,28 @@ impl Worker {
         Ok(())
     }
 
-    /// Learns who this worker is in its group now, unless something has happened there that it has
-    /// not dealt with: a membership that is newer than what the worker owns would commit what it
-    /// does not own.
+    /// Learns who this worker is in its group now, and first deals with what has happened there: a
+    /// membership that is newer than what the worker owns would commit what it does not own. (One
+    /// from before the first assignment would commit anything: the group takes it for somebody
+    /// outside.)
     ///
     /// The order decides. A loss is told before the member joins again and has new metadata; so
     /// when nothing waits to be told *after* the metadata was read, all of it is dealt with.
     fn refresh_group(&mut self, now: Instant) -> Result<(), AppError> {
-        let Some(newest) = self.consumer.group_metadata() else {
-            return Ok(());
-        };
-        if newest == self.group {
-            return Ok(());
-        }
-        match self.consumer.try_next_event() {
-            None => {
-                self.group = newest;
-                Ok(())
+        while let Some(newest) = self.consumer.group_metadata()
+            && newest != self.group
+        {
+            match self.consumer.try_next_event() {
+                None => self.group = newest,
+                Some(Ok(Event::Records(fetched))) => {
+                    // Rebalances are told before records, so nothing of the kind waits.
+                    self.held.push_back(fetched);
+                    self.group = newest;
+                }
+                Some(event) => self.handle_received(now, event, false)?,
             }
-            Some(Ok(Event::Records(fetched))) => {
-                // Rebalances are told before records, so nothing of the kind waits.
-                self.held.push_back(fetched);
-                self.group = newest;
-                Ok(())
-            }
-            Some(event) => self.handle_received(now, event, false),
         }
+        Ok(())
     }
 
     fn doubts(&self) -> Vec<Doubt> {
