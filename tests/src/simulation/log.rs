@@ -36,6 +36,10 @@ pub struct Record {
     pub key: String,
     /// Its value, as text; empty where it has none.
     pub value: String,
+    /// Its key, as it is.
+    pub key_bytes: Bytes,
+    /// Its value, as it is.
+    pub value_bytes: Option<Bytes>,
 }
 
 /// What a batch of the log holds.
@@ -267,6 +271,8 @@ fn decode(set: &Bytes, position: i64, log: &mut Log) -> Result<i64, String> {
                         timestamp: row.timestamp,
                         key: text(row.key),
                         value: text(row.value),
+                        key_bytes: Bytes::copy_from_slice(row.key.unwrap_or_default()),
+                        value_bytes: row.value.map(Bytes::copy_from_slice),
                     })
                     .collect(),
             }

@@ -503,11 +503,16 @@ impl World {
             }
         }
         for topic in self.internal() {
-            for (partition, log) in self.logs(topic).await? {
+            let logs = self.logs(topic).await?;
+            if topic.ends_with("-changelog") {
+                checker::changelog(job, &input, &logs, faults);
+            }
+            for (partition, log) in logs {
                 all.insert(TopicPartition::new(*topic, partition), log);
             }
         }
-        checker::transactions(&all, faults);
+        let protocol_two = self.plan.release.starts_with('4');
+        checker::transactions(&all, protocol_two, faults);
         let groups = self.around.network.groups();
         for fault in groups.faults() {
             faults.add("owned twice", || fault.clone());

@@ -8,8 +8,10 @@
 //! | [`read_back`] | a reader of committed records that saw other ones |
 //! | [`read_by_group`] | a group of readers that left records out |
 //! | [`output`] | output that is not what the committed input asks for |
+//! | [`changelog`] | state that is not what the committed input asks for |
 
 mod output;
+mod state;
 
 use std::collections::BTreeMap;
 
@@ -18,6 +20,7 @@ use thalweg_client::TopicPartition;
 use super::log::{Content, Log, Record};
 
 pub use output::output;
+pub use state::changelog;
 
 /// The logs of one topic, by partition.
 pub type Logs = BTreeMap<i32, Log>;
@@ -122,11 +125,12 @@ fn records_of(log: &Log) -> impl Iterator<Item = &Record> {
     })
 }
 
-/// All parts of a transaction end alike. To be told apart by the logs alone, transactions need an
-/// epoch each: protocol Two (KIP-890). Where a producer's epoch has several, it says nothing.
-pub fn transactions(logs: &BTreeMap<TopicPartition, Log>, faults: &mut Faults) {
-    // By producer and epoch: how each partition's part ended. `None`: it has several.
-    let mut ends: BTreeMap<(i64, i16), Option<BTreeMap<&TopicPartition, bool>>> = BTreeMap::new();
+/// All transactions end, and all parts of one end alike. To be told apart by the logs alone,
+/// transactions need an epoch each, as they have in protocol Two (KIP-890). Of protocol One it only
+/// says what never ended; that its parts belong together is seen by [`changelog`].
+pub fn transactions(logs: &BTreeMap<TopicPartition, Log>, protocol_two: bool, faults: &mut Faults) {
+    // By producer and epoch: how each partition's part ended.
+    let mut ends: BTreeMap<(i64, i16), BTreeMap<&TopicPartition, bool>> = BTreeMap::new();
     for (partition, log) in logs {
         let mut open: BTreeMap<i64, i16> = BTreeMap::new();
         for batch in &log.batches {
@@ -140,12 +144,11 @@ pub fn transactions(logs: &BTreeMap<TopicPartition, Log>, faults: &mut Faults) {
                         continue;
                     };
                     let key = (batch.producer_id, epoch);
-                    let parts = ends.entry(key).or_insert_with(|| Some(BTreeMap::new()));
-                    let again = parts
-                        .as_mut()
-                        .is_some_and(|parts| parts.insert(partition, committed).is_some());
-                    if again {
-                        *parts = None;
+                    let again = ends.entry(key).or_default().insert(partition, committed);
+                    if protocol_two && again.is_some() {
+                        faults.add("two transactions of one epoch", || {
+                            format!("of producer {}, epoch {epoch}", batch.producer_id)
+                        });
                     }
                 }
             }
@@ -156,16 +159,7 @@ pub fn transactions(logs: &BTreeMap<TopicPartition, Log>, faults: &mut Faults) {
             });
         }
     }
-    // A producer one epoch of which has several transactions speaks protocol One.
-    let speaks_one: Vec<i64> = ends
-        .iter()
-        .filter(|(_, parts)| parts.is_none())
-        .map(|((producer, _), _)| *producer)
-        .collect();
-    for ((producer, epoch), parts) in &ends {
-        let Some(parts) = parts.as_ref().filter(|_| !speaks_one.contains(producer)) else {
-            continue;
-        };
+    for ((producer, epoch), parts) in ends.iter().filter(|_| protocol_two) {
         let mut outcomes: Vec<bool> = parts.values().copied().collect();
         outcomes.dedup();
         if outcomes.len() > 1 {

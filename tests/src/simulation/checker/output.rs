@@ -7,9 +7,9 @@ use super::super::log::Record;
 use super::{Faults, Logs, first_difference};
 
 /// The committed records of each partition, in order.
-type Committed<'l> = BTreeMap<i32, Vec<&'l Record>>;
+pub(super) type Committed<'l> = BTreeMap<i32, Vec<&'l Record>>;
 
-fn committed(logs: &Logs) -> Committed<'_> {
+pub(super) fn committed(logs: &Logs) -> Committed<'_> {
     let mut committed = Committed::new();
     for (partition, log) in logs {
         let records = log

@@ -1,7 +1,7 @@
 //! Goal: every judge sees what it is there for. Method: a sound world in small, which is judged to be
 //! sound, and then with one thing in it changed: the canaries.
 
-use super::super::jobs::Job;
+use super::super::jobs::{Job, WINDOW_MS};
 use super::super::log::Batch;
 use super::*;
 
@@ -15,6 +15,8 @@ fn at(offset: i64, key: &str, value: &str, timestamp: i64) -> Record {
         timestamp,
         key: key.to_owned(),
         value: value.to_owned(),
+        key_bytes: key.to_owned().into(),
+        value_bytes: Some(value.to_owned().into()),
     }
 }
 
@@ -141,13 +143,20 @@ fn a_torn_transaction_and_one_that_never_ends_are_seen() {
             (TopicPartition::new("b", 0), two.clone()),
         ])
     };
-    let judge = |one: &Log, two: &Log| judged(|faults| transactions(&logs(one, two), faults));
+    let judge = |one: &Log, two: &Log| judged(|faults| transactions(&logs(one, two), true, faults));
     assert_eq!(judge(&one, &two), [""; 0]);
     let mut torn = two.clone();
     torn.batches[3].content = Content::Marker { committed: true };
     assert!(judge(&one, &torn)[0].starts_with("torn transaction: of producer 7, epoch 1"));
     two.batches.pop();
     assert!(judge(&one, &two)[0].starts_with("never ended"));
+    // Protocol One has many transactions in an epoch, and only their ends can be seen.
+    let mut again = one.clone();
+    transaction(&mut again, 7, 2, &["z"], false);
+    assert!(judge(&again, &one)[0].starts_with("two transactions of one epoch"));
+    let of_one = |two: &Log| judged(|faults| transactions(&logs(&again, two), false, faults));
+    assert_eq!(of_one(&one), [""; 0]);
+    assert!(of_one(&two)[0].starts_with("never ended"));
 }
 
 #[test]
@@ -178,6 +187,55 @@ fn a_reader_that_sees_aborted_records_or_leaves_some_out_is_seen() {
     assert!(alone[0].contains("ends before number 1"), "{alone:?}");
     assert!(group[0].contains("left out by a group"), "{group:?}");
     assert_ne!(back(&[c, a]).0, [""; 0]);
+}
+
+/// A changelog that says too much, too little or nothing readable is seen.
+#[test]
+fn state_that_is_not_what_the_input_asks_for_is_seen() {
+    let input = rows(&[("a", "w:0"), ("b", "w:1"), ("a", "w:5")]);
+    let logged = |rows: &[(&str, Option<u8>)]| {
+        let mut log = Log::default();
+        for (offset, (key, count)) in (0..).zip(rows) {
+            let mut row = record(offset, key, "");
+            // Version, fingerprint, number of the row, count.
+            let value = |count: &u8| [&[1_u8; 9][..], &[130, 3, *count]].concat().into();
+            row.value_bytes = count.as_ref().map(value);
+            let content = Content::Records {
+                transactional: false,
+                records: vec![row],
+            };
+            log.batches.push(batch(-1, -1, offset, content));
+        }
+        only(log)
+    };
+    let judge = |rows: &[(&str, Option<u8>)]| {
+        judged(|faults| changelog(Job::Count, &input, &logged(rows), faults))
+    };
+    let (a, b) = (("a", Some(2)), ("b", Some(1)));
+    assert_eq!(judge(&[("a", Some(1)), b, a]), [""; 0]);
+    assert!(judge(&[b, a, ("a", Some(1))])[0].contains("says Some(1) instead of 2"));
+    assert!(judge(&[a])[0].contains("says None instead of 1"));
+    assert!(judge(&[a, b, ("b", None)])[0].contains("says None instead of 1"));
+    assert!(judge(&[a, b, ("c", Some(1))])[0].contains("which is not there"));
+    assert!(judge(&[a, b, ("a", Some(200))])[0].contains("offset 2: its value is cut short"));
+}
+
+#[test]
+fn a_window_that_is_left_open_or_closed_too_early_is_seen() {
+    // The second record closes the window of the first: 5,000 is behind its end and all lateness.
+    let input = only(plain(vec![at(0, "k", "w:0", 0), at(1, "k", "w:1", 9_000)]));
+    let logged = |start: i64| {
+        let mut row = record(0, "", "");
+        let start = (start.cast_unsigned() ^ (1 << 63)).to_be_bytes();
+        row.key_bytes = [&start[..], b"k"].concat().into();
+        row.value_bytes = Some([&[1_u8; 9][..], &[0, 1]].concat().into());
+        only(plain(vec![row]))
+    };
+    let judge = |start| judged(|faults| changelog(Job::Windows, &input, &logged(start), faults));
+    let start = 9_000 - 9_000 % WINDOW_MS;
+    assert_eq!(judge(start), [""; 0]);
+    assert!(judge(0)[0].contains("says None instead of 1"));
+    assert!(judge(0)[1].contains("which is not there"));
 }
 
 /// Rows of one partition, all committed.
