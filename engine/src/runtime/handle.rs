@@ -140,7 +140,7 @@ mod tests {
                 .wait_for(|order| *order == Order::Stop)
                 .await
                 .unwrap();
-            sender.send(Some(ended)).unwrap();
+            sender.send_replace(Some(ended));
             tokio::time::sleep(Duration::from_secs(60)).await;
         });
         for _ in 0..2 {

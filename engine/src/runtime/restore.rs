@@ -43,6 +43,8 @@ pub(crate) struct Candidate {
 pub(crate) enum Restored {
     /// It runs.
     Done(Box<Slot>),
+    /// Its offsets are not those any more that it was restored by: it has to be taken over anew.
+    Outdated(TaskId),
     /// Something went on, none is done.
     Progress,
 }
@@ -57,12 +59,21 @@ struct Job {
     findings: Findings,
     /// `None` while its lookups run in the background.
     takeover: Option<Takeover>,
+    /// What is wrong with it, while it is asked in the background whether its offsets still stand.
+    doubt: Option<AppError>,
 }
 
 struct LookedUp {
     id: TaskId,
     number: u64,
-    result: Result<Takeover, AppError>,
+    result: Result<Found, AppError>,
+}
+
+enum Found {
+    /// What there is to restore.
+    All(Takeover),
+    /// Whether the offsets are others than those the task was restored by.
+    Outdated(bool),
 }
 
 /// See the module.
@@ -124,7 +135,7 @@ impl Restorer {
         self.spawner.spawn(
             "thalweg takeover",
             Box::pin(async move {
-                let result = look_up(&calls, takeover).point().await;
+                let result = look_up(&calls, takeover).point().await.map(Found::All);
                 // The worker may be gone by now, and with it whoever wanted to know.
                 let _ = send.send(LookedUp { id, number, result }).point().await;
             }),
@@ -138,6 +149,7 @@ impl Restorer {
             warned: false,
             findings: Findings::default(),
             takeover: None,
+            doubt: None,
         };
         self.jobs.insert(id, job);
         Ok(())
@@ -246,7 +258,17 @@ impl Restorer {
         let Some(job) = self.jobs.get_mut(&id).filter(|job| job.number == number) else {
             return Ok(Restored::Progress);
         };
-        let takeover = result?;
+        let takeover = match result? {
+            Found::All(takeover) => takeover,
+            Found::Outdated(outdated) => {
+                let doubt = job.doubt.take();
+                self.give_up(id)?;
+                return match doubt {
+                    Some(error) if !outdated => Err(error),
+                    _ => Ok(Restored::Outdated(id)),
+                };
+            }
+        };
         let read: Vec<(TopicPartition, usize)> = takeover
             .changelogs()
             .iter()
@@ -338,6 +360,29 @@ impl Restorer {
     }
 
     fn finish(&mut self, id: TaskId) -> Result<Restored, AppError> {
+        let Some(job) = self.jobs.get_mut(&id) else {
+            return Ok(Restored::Progress);
+        };
+        let Some(takeover) = &job.takeover else {
+            return Ok(Restored::Progress);
+        };
+        let taken = match takeover.finish() {
+            Ok(taken) => taken,
+            Err(error) => {
+                job.doubt = Some(AppError::Takeover(error.to_string()));
+                let (number, takeover) = (job.number, takeover.clone());
+                let (calls, send) = (self.calls.clone(), self.send.clone());
+                self.spawner.spawn(
+                    "thalweg takeover",
+                    Box::pin(async move {
+                        let outdated = restart_if_outdated(&calls, takeover).point().await;
+                        let result = outdated.map(|(outdated, _)| Found::Outdated(outdated));
+                        let _ = send.send(LookedUp { id, number, result }).point().await;
+                    }),
+                );
+                return Ok(Restored::Progress);
+            }
+        };
         let Some(Job {
             mut task,
             inputs,
@@ -348,9 +393,6 @@ impl Restorer {
         else {
             return Ok(Restored::Progress);
         };
-        let taken = takeover
-            .finish()
-            .map_err(|error| AppError::Takeover(error.to_string()))?;
         task.restored(taken.task_metadata.as_deref())?;
         let slots = takeover.inputs().iter().zip(inputs).zip(&taken.starts).map(
             |((input, input_id), start)| {
@@ -416,15 +458,22 @@ async fn look_up(calls: &Calls, mut takeover: Takeover) -> Result<Takeover, AppE
     let inputs = takeover.input_partitions();
     let changelogs = takeover.changelog_partitions();
     let all: Vec<TopicPartition> = inputs.iter().chain(&changelogs).cloned().collect();
-    let stable = until_answered("reading offsets", || calls.stable_offsets(&inputs));
-    let ends = until_answered("listing offsets", || calls.ranges(&all));
-    // E3: in this order. Nothing is asked before it is awaited.
-    let (committed, ranges) = (stable.point().await?, ends.point().await?);
-    takeover.handle_offsets(committed).map_err(fits)?;
-    let (of_inputs, of_changelogs) = ranges.split_at_checked(inputs.len()).unwrap_or_default();
-    takeover
-        .handle_ranges(of_inputs, of_changelogs)
-        .map_err(fits)?;
+    loop {
+        let stable = until_answered("reading offsets", || calls.stable_offsets(&inputs));
+        let ends = until_answered("listing offsets", || calls.ranges(&all));
+        // E3: in this order. Nothing is asked before it is awaited.
+        let (committed, ranges) = (stable.point().await?, ends.point().await?);
+        takeover.handle_offsets(committed).map_err(fits)?;
+        let (of_inputs, of_changelogs) = ranges.split_at_checked(inputs.len()).unwrap_or_default();
+        let Err(error) = takeover.handle_ranges(of_inputs, of_changelogs) else {
+            break;
+        };
+        let outdated;
+        (outdated, takeover) = restart_if_outdated(calls, takeover).point().await?;
+        if !outdated {
+            return Err(fits(error));
+        }
+    }
     for (input, timestamp) in takeover.timestamps().collect::<Vec<_>>() {
         let Some(partition) = inputs.get(input) else {
             continue;
@@ -433,6 +482,18 @@ async fn look_up(calls: &Calls, mut takeover: Takeover) -> Result<Takeover, AppE
         takeover.handle_timestamp(input, until_answered("listing offsets", ask).point().await?);
     }
     Ok(takeover)
+}
+
+/// Asks for the offsets again, where something does not go with them.
+async fn restart_if_outdated(
+    calls: &Calls,
+    mut takeover: Takeover,
+) -> Result<(bool, Takeover), AppError> {
+    let inputs = takeover.input_partitions();
+    let stable = until_answered("reading offsets", || calls.stable_offsets(&inputs));
+    let committed = stable.point().await?;
+    let outdated = takeover.restart_if_outdated(&committed);
+    Ok((outdated, takeover))
 }
 
 async fn until_answered<T, F: Future<Output = Result<T, CallError>>>(

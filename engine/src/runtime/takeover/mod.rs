@@ -15,7 +15,10 @@
 //! sees as records.
 //!
 //! On the way it is judged whether offsets, changelogs and topics belong together
-//! ([`TakeoverError`], the last rows of the failure table).
+//! ([`TakeoverError`], the last rows of the failure table). A member that the group has gone on without
+//! and that does not know it yet may see them out of step: offsets from before the new owner's commits,
+//! logs from after. So whoever is told that they do not belong together asks for the offsets again, and
+//! begins anew if they are others ([`Takeover::restart_if_outdated`]).
 
 mod error;
 mod note;
@@ -111,14 +114,16 @@ enum Stage {
 }
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Takeover {
     task: TaskId,
     exactly_once: bool,
     inputs: Vec<TakenInput>,
     changelogs: Vec<TakenChangelog>,
     stage: Stage,
-    /// In the order of the inputs, from `Stage::Ends` on.
+    /// What was said to be committed, in the order of the inputs; from `Stage::Ends` on.
+    said: Vec<Option<CommittedInput>>,
+    /// The same, read.
     committed: Vec<Option<(Offset, InputNote)>>,
     task_metadata: Option<String>,
     starts: Vec<Start>,
@@ -139,6 +144,7 @@ impl Takeover {
             inputs,
             changelogs,
             stage: Stage::Offsets,
+            said: Vec::new(),
             committed: Vec::new(),
             task_metadata: None,
             starts: Vec::new(),
@@ -168,6 +174,7 @@ impl Takeover {
     ) -> Result<(), TakeoverError> {
         debug_assert_eq!(self.stage, Stage::Offsets, "E3: first the offsets");
         self.committed.clear();
+        self.said.clone_from(&committed);
         for (input, committed) in self.inputs.iter().zip(committed) {
             let Some(committed) = committed else {
                 self.committed.push(None);
@@ -182,6 +189,20 @@ impl Takeover {
         }
         self.stage = Stage::Ends;
         Ok(())
+    }
+
+    /// Begins again where `committed` is not what was said before: what was looked up since then is
+    /// what became of somebody else's commits. False where it is the same, and what followed from it
+    /// stands.
+    pub(crate) fn restart_if_outdated(&mut self, committed: &[Option<CommittedInput>]) -> bool {
+        let outdated = self.said != committed;
+        if outdated {
+            self.stage = Stage::Offsets;
+            self.task_metadata = None;
+            self.starts.clear();
+            self.progress.clear();
+        }
+        outdated
     }
 
     /// Where inputs and changelogs begin and end, in their orders.

@@ -88,6 +88,23 @@ fn e3_first_the_stable_offsets_then_the_ends_then_the_changelog_by_position() {
 }
 
 #[test]
+fn what_does_not_belong_together_is_looked_up_again_if_somebody_committed_meanwhile() {
+    let mut takeover = takeover();
+    takeover.handle_offsets(committed(39, &note(true))).unwrap();
+    let purged = takeover.handle_ranges(&[range(44, 54)], &[range(0, 30)]);
+    assert!(matches!(purged, Err(TakeoverError::OutOfRange { .. })));
+    assert!(!takeover.restart_if_outdated(&committed(39, &note(true))));
+    assert!(takeover.restart_if_outdated(&committed(50, &note(true))));
+    assert_eq!(takeover.poll(), TakeoverStep::FetchOffsets);
+    takeover.handle_offsets(committed(50, &note(true))).unwrap();
+    takeover
+        .handle_ranges(&[range(44, 54)], &[range(0, 30)])
+        .unwrap();
+    takeover.handle_progress(0, Offset(30), 15);
+    assert_eq!(takeover.finish().unwrap().starts, [Offset(50)]);
+}
+
+#[test]
 fn a_task_that_never_ran_begins_where_the_source_says() {
     let mut takeover = takeover();
     takeover.handle_offsets(vec![None]).unwrap();

@@ -256,11 +256,11 @@ impl Worker {
                     Order::Drop => return Ok(()),
                 },
                 Happened::Settled(settlement) => self.handle_settlement(settlement)?,
-                Happened::Restored(restored) => {
-                    if let Restored::Done(slot) = restored? {
-                        self.take(*slot)?;
-                    }
-                }
+                Happened::Restored(restored) => match restored? {
+                    Restored::Done(slot) => self.take(*slot)?,
+                    Restored::Outdated(task) => self.take_over(&BTreeSet::from([task]))?,
+                    Restored::Progress => {}
+                },
                 Happened::Received(received) => self.handle_received(now, received, reading)?,
             }
         }
