@@ -58,9 +58,6 @@ impl InstanceFile {
             .strip_prefix(KIND)
             .and_then(|rest| rest.trim().parse::<u32>().ok())
             .ok_or(Corrupt("it does not begin with its kind and version"))?;
-        if version > VERSION {
-            return Err(FileProblem::LaterVersion(version));
-        }
         let body_len = text
             .rfind("crc32c ")
             .ok_or(Corrupt("its checksum is missing"))?;
@@ -69,6 +66,10 @@ impl InstanceFile {
             .ok_or(Corrupt("its checksum is missing"))?;
         if checksum != format!("crc32c {:08x}\n", crc32c::crc32c(body.as_bytes())) {
             return Err(Corrupt("its checksum does not match its content"));
+        }
+        // Only now: the number could be what is corrupt.
+        if version > VERSION {
+            return Err(FileProblem::LaterVersion(version));
         }
         Self::parse_body(body)
     }
@@ -126,19 +127,26 @@ mod tests {
     fn a_file_cut_at_any_byte_or_with_any_bit_flipped_is_corrupt() {
         let bytes = example().to_bytes();
         for len in 0..bytes.len() {
-            assert!(InstanceFile::parse(&bytes[..len]).is_err(), "cut at {len}");
+            let cut = InstanceFile::parse(&bytes[..len]);
+            assert!(matches!(cut, Err(FileProblem::Corrupt(_))), "cut at {len}");
         }
         for bit in 0..bytes.len() * 8 {
             let mut flipped = bytes.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            assert!(InstanceFile::parse(&flipped).is_err(), "bit {bit}");
+            let flipped = InstanceFile::parse(&flipped);
+            assert!(
+                matches!(flipped, Err(FileProblem::Corrupt(_))),
+                "bit {bit}: {flipped:?}"
+            );
         }
     }
 
     #[test]
     fn a_later_version_is_told_apart_from_a_corrupt_file() {
+        let body = "thalweg-instance 2\nwhatever it says\n";
+        let later = format!("{body}crc32c {:08x}\n", crc32c::crc32c(body.as_bytes()));
         assert_eq!(
-            InstanceFile::parse(b"thalweg-instance 2\nwhatever it says\n"),
+            InstanceFile::parse(later.as_bytes()),
             Err(FileProblem::LaterVersion(2))
         );
         assert!(matches!(

@@ -13,6 +13,8 @@
 //! crc32c 8a1f03c2                             over all the lines above
 //! ```
 //!
+//! The first and the last line are the same in all versions of the format.
+//!
 //! - The UUID makes the transactional ids `<application>-<uuid>-<worker>` (E4): a restart takes
 //!   over the ids of its dead predecessor, and so fences and aborts what that one left open. The
 //!   number of workers says how many ids to take over, also when this run has fewer.
