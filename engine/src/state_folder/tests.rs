@@ -92,9 +92,9 @@ fn a_corrupt_folder_says_what_to_delete() {
 #[test]
 fn a_folder_of_a_later_version_is_refused() {
     let storage = MemoryStorage::new();
-    storage
-        .replace(INSTANCE_FILE, b"thalweg-instance 9\n")
-        .unwrap();
+    let body = "thalweg-instance 9\n";
+    let file = format!("{body}crc32c {:08x}\n", crc32c::crc32c(body.as_bytes()));
+    storage.replace(INSTANCE_FILE, file.as_bytes()).unwrap();
     let error = open(&storage, "app", 1).unwrap_err();
     assert!(
         matches!(error, StateFolderError::LaterVersion { version: 9, .. }),
