@@ -230,7 +230,7 @@ pub(crate) const APIS: &[Api] = &[
         add_offsets_to_txn::add_offsets_to_txn
     ),
     at_once!(EndTxnRequest, end_txn::end_txn),
-    at_once!(WriteTxnMarkersRequest, write_txn_markers::write_txn_markers),
+    maybe_later!(WriteTxnMarkersRequest, write_txn_markers::write_txn_markers),
     at_once!(TxnOffsetCommitRequest, txn_offset_commit::txn_offset_commit),
     at_once!(DescribeAclsRequest, describe_acls::describe_acls),
     at_once!(CreateAclsRequest, create_acls::create_acls),

@@ -6,12 +6,15 @@ use bytes::Bytes;
 use thalweg_protocol::records::{BatchSeal, Compression, Compressor, RecordBatchBuilder};
 use thalweg_protocol::{ErrorCode, PartitionId, ProducerId, StrBytes};
 
+use super::written::{Fate, Unreplicated, WrittenMarker};
 use super::{State, TransactionTimer};
 use crate::cluster::{Cluster, CoordinatorKind, Timer, coordinator_partition};
 use crate::log::AppendAs;
 
 /// How long a marker waits for a partition that has no leader.
 const RETRY: Duration = Duration::from_millis(20);
+/// How long at most nobody looks whether a marker is replicated; Kafka's `request.timeout.ms`.
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The outcome of a producer's transaction.
 #[derive(Debug, Clone, Copy)]
@@ -63,36 +66,54 @@ pub(super) fn send_all(cluster: &mut Cluster, id: &StrBytes) {
     complete_if_written(cluster, id);
 }
 
-/// Writes a marker that has arrived; the transaction is complete with the last one.
+/// Writes a marker that has arrived. It counts once it is replicated; if its leader takes it away
+/// before that, it is written again.
 pub(super) fn write(cluster: &mut Cluster, pending: PendingMarker) {
-    let place = (pending.topic.clone(), pending.partition);
-    let still_wanted = cluster
-        .transactions
-        .transaction(&pending.transactional_id)
-        .is_some_and(|transaction| {
-            matches!(
-                transaction.state,
-                State::PrepareCommit | State::PrepareAbort
-            ) && transaction.producer_id == pending.marker.producer_id
-                && transaction.partitions.contains(&place)
-        });
-    if !still_wanted {
+    if !is_wanted(cluster, &pending) {
         return;
     }
     match write_marker(cluster, &pending.topic, pending.partition, &pending.marker) {
+        Ok(written) if written.fate(cluster) == Fate::Pending => {
+            Unreplicated::new(written, pending).wait(cluster);
+        }
         // A topic that is gone needs no marker; a producer that went on needs no old one.
-        Ok(()) | Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION | ErrorCode::INVALID_PRODUCER_EPOCH) => {
+        Ok(_) | Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION | ErrorCode::INVALID_PRODUCER_EPOCH) => {
+            landed(cluster, &pending);
         }
-        Err(_) => {
-            cluster.set_timer(RETRY, Timer::Transaction(TransactionTimer::Marker(pending)));
-            return;
-        }
+        Err(_) => write_later(cluster, pending),
     }
-    let id = pending.transactional_id;
-    if let Some(transaction) = cluster.transactions.transaction_mut(&id) {
+}
+
+/// Writes a marker when its partition may have a leader that takes it.
+pub(super) fn write_later(cluster: &mut Cluster, pending: PendingMarker) {
+    let timer = Timer::Transaction(TransactionTimer::Marker(pending));
+    cluster.set_timer(RETRY, timer);
+}
+
+/// Nothing can take a marker away any more; the transaction is complete with the last one.
+pub(super) fn landed(cluster: &mut Cluster, pending: &PendingMarker) {
+    if !is_wanted(cluster, pending) {
+        return;
+    }
+    let id = &pending.transactional_id;
+    if let Some(transaction) = cluster.transactions.transaction_mut(id) {
+        let place = (pending.topic.clone(), pending.partition);
         transaction.partitions.remove(&place);
     }
-    complete_if_written(cluster, &id);
+    complete_if_written(cluster, id);
+}
+
+/// Whether the transaction still waits for this marker.
+fn is_wanted(cluster: &Cluster, pending: &PendingMarker) -> bool {
+    let place = (pending.topic.clone(), pending.partition);
+    let transaction = cluster.transactions.transaction(&pending.transactional_id);
+    transaction.is_some_and(|transaction| {
+        matches!(
+            transaction.state,
+            State::PrepareCommit | State::PrepareAbort
+        ) && transaction.producer_id == pending.marker.producer_id
+            && transaction.partitions.contains(&place)
+    })
 }
 
 fn complete_if_written(cluster: &mut Cluster, id: &StrBytes) {
@@ -109,23 +130,31 @@ fn complete_if_written(cluster: &mut Cluster, id: &StrBytes) {
     }
 }
 
-/// Writes an outcome to a partition.
+/// Writes an outcome to a partition. It counts when it is [`Fate::Replicated`].
+///
+/// # Errors
+/// The partition does not take it, or too few replicas would have it.
 pub(crate) fn write_marker(
     cluster: &mut Cluster,
     topic: &StrBytes,
     index: PartitionId,
     marker: &Marker,
-) -> Result<(), ErrorCode> {
+) -> Result<WrittenMarker, ErrorCode> {
+    let is_group_topic = **topic == *CoordinatorKind::Group.topic();
     let now_ms = cluster.now.wall_ms;
     let Some(found) = cluster.topics.topic_mut(topic) else {
         return Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
     };
     let (segment_bytes, segment_ms) = (found.config.segment_bytes(), found.config.segment_ms());
+    let (topic_id, in_sync_min) = (found.id, found.config.in_sync_min());
     let partition = found
         .partition_mut(index)
         .ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
     if partition.leader.is_none() {
         return Err(ErrorCode::NOT_LEADER_OR_FOLLOWER);
+    }
+    if partition.in_sync.len() < in_sync_min && !is_group_topic {
+        return Err(ErrorCode::NOT_ENOUGH_REPLICAS);
     }
     let known = partition.log.producers().entry(marker.producer_id);
     if known.is_some_and(|entry| entry.producer_epoch > marker.producer_epoch) {
@@ -141,12 +170,24 @@ pub(crate) fn write_marker(
         segment_bytes,
         segment_ms,
     };
-    partition.log.append(&encode(marker, now_ms), how);
-    cluster.appended(topic, index);
-    if **topic == *CoordinatorKind::Group.topic() {
+    let appended = partition.log.append(&encode(marker, now_ms), how);
+    let written = WrittenMarker {
+        topic: topic.clone(),
+        topic_id,
+        partition: index,
+        leader_epoch: how.leader_epoch,
+        offset: appended.base_offset,
+    };
+    if is_group_topic {
+        // As everything in this topic: what counts is the state in memory, which knows it now.
+        let end = partition.log.end();
+        partition.log.raise_high_watermark(end);
+        cluster.touch(topic, index);
         crate::group::end_transaction(cluster, index, marker.producer_id, marker.commit);
+    } else {
+        cluster.appended(topic, index);
     }
-    Ok(())
+    Ok(written)
 }
 
 /// A control batch with the one record of an outcome.

@@ -1,10 +1,12 @@
 //! The transaction coordinator.
 //!
 //! Its state is what Kafka keeps in `__transaction_state`. An outcome is decided at once; the markers
-//! that say so reach the partitions one by one, each after a delay of its own.
+//! that say so reach the partitions one by one, each after a delay of its own, and count when they are
+//! replicated.
 
 mod markers;
 mod state;
+mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -14,6 +16,7 @@ use thalweg_protocol::{ErrorCode, PartitionId, ProducerId, StrBytes};
 
 pub(crate) use markers::{Marker, PendingMarker, write_marker};
 pub(crate) use state::{Protocol, State, Transaction};
+pub(crate) use written::{Fate, WrittenMarker};
 
 use crate::cluster::{self, Caller, Cluster, CoordinatorKind, Timer, TimerId};
 use state::End;

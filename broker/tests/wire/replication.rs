@@ -4,8 +4,11 @@
 use std::time::Duration;
 
 use thalweg_broker::EmbeddedBroker;
-use thalweg_protocol::messages::{MetadataRequest, ProduceRequest};
-use thalweg_protocol::{BrokerId, ErrorCode};
+use thalweg_protocol::messages::{
+    DescribeTransactionsRequest, EndTxnRequest, EndTxnResponse, MetadataRequest, ProduceRequest,
+    WritableTxnMarker, WritableTxnMarkerTopic, WriteTxnMarkersRequest,
+};
+use thalweg_protocol::{BrokerId, ErrorCode, PartitionId, ProducerId};
 use tokio::time::Instant;
 
 use crate::support::*;
@@ -157,4 +160,198 @@ async fn whoever_does_not_lead_says_who_does() {
     let code = answer.responses[0].partition_responses[0].error_code;
     assert_eq!(code, ErrorCode::NONE);
     assert!(kafka.move_leader("t", 9, other).is_err());
+}
+
+/// A transaction of `x` that wrote one record, which all replicas have, on connections to the leader
+/// of `t` and to the coordinator.
+async fn open_transaction(kafka: &EmbeddedBroker) -> (Raw, Raw, Producer) {
+    let mut raw = Raw::connect(kafka, PORT);
+    find_coordinator(&mut raw, 1, "x").await;
+    let mut coordinator = connect_coordinator(kafka);
+    let me = init_transactional(&mut coordinator, "x").await;
+    let leader = kafka.leader("t", 0).expect("it has one");
+    let mut raw = Raw::connect(kafka, port(leader));
+    let mut request = produce_request("t", batch(&["a"], me), -1);
+    request.transactional_id = Some("x".into());
+    request.timeout_ms = 10_000;
+    let answer = raw.call(&request, 12).await;
+    let code = answer.responses[0].partition_responses[0].error_code;
+    assert_eq!(code, ErrorCode::NONE);
+    (raw, coordinator, me)
+}
+
+/// One partition, so that its leader is the coordinator of everything.
+const COORDINATOR: (&str, i32) = ("__transaction_state", 0);
+
+fn connect_coordinator(kafka: &EmbeddedBroker) -> Raw {
+    let coordinator = kafka.leader(COORDINATOR.0, COORDINATOR.1);
+    Raw::connect(kafka, port(coordinator.expect("it has one")))
+}
+
+/// Brokers whose transaction coordinator is not the leader of `t`.
+async fn brokers_with_a_coordinator() -> EmbeddedBroker {
+    let kafka = start(
+        EmbeddedBroker::builder()
+            .brokers(3)
+            .config("default.replication.factor", "3")
+            .config("min.insync.replicas", "2")
+            .config("transaction.state.log.num.partitions", "1")
+            // The records are of 1970.
+            .config("log.retention.ms", "-1")
+            .topic("t", 1)
+            .replication_delay(DELAY, DELAY),
+    );
+    let mut raw = Raw::connect(&kafka, PORT);
+    find_coordinator(&mut raw, 1, "x").await;
+    let leader = kafka.leader("t", 0).expect("it has one");
+    let mut others = kafka.brokers().into_iter().filter(|id| *id != leader);
+    let other = others.next().expect("another");
+    let moved = kafka.move_leader(COORDINATOR.0, COORDINATOR.1, other);
+    moved.expect("it is in sync");
+    kafka
+}
+
+async fn end(coordinator: &mut Raw, me: Producer, committed: bool) -> EndTxnResponse {
+    let request = EndTxnRequest {
+        transactional_id: "x".into(),
+        producer_id: ProducerId(me.id),
+        producer_epoch: me.epoch,
+        committed,
+        ..Default::default()
+    };
+    let response = coordinator.call(&request, 5).await;
+    assert_eq!(response.error_code, ErrorCode::NONE);
+    response
+}
+
+async fn transaction_state(coordinator: &mut Raw) -> String {
+    let request = DescribeTransactionsRequest {
+        transactional_ids: vec!["x".into()],
+        ..Default::default()
+    };
+    let response = coordinator.call(&request, 0).await;
+    response.transaction_states[0].transaction_state.to_string()
+}
+
+/// Goal: a marker that its leader takes with it is written again; the transaction is not complete
+/// before one is with all replicas. Otherwise readers would wait at the last stable offset for ever.
+#[tokio::test(start_paused = true)]
+async fn a_marker_lost_with_its_leader_is_written_again() {
+    for committed in [true, false] {
+        let kafka = brokers_with_a_coordinator().await;
+        let (mut raw, mut coordinator, me) = open_transaction(&kafka).await;
+        end(&mut coordinator, me, committed).await;
+        let all = fetch(&mut raw, "t", 0, false).await;
+        assert_eq!(all.responses[0].partitions[0].high_watermark.0, 1);
+        let old = kafka.leader("t", 0).expect("it has one");
+        kafka.kill(old).expect("it runs");
+        let prepared = transaction_state(&mut coordinator).await;
+        assert!(prepared.starts_with("Prepare"), "{prepared}");
+
+        tokio::time::sleep(2 * DELAY).await;
+        let new = kafka.leader("t", 0).expect("another one");
+        let mut raw = Raw::connect(&kafka, port(new));
+        let read = fetch(&mut raw, "t", 0, true).await;
+        let partition = &read.responses[0].partitions[0];
+        assert_eq!(partition.last_stable_offset.0, 2, "past the marker");
+        let expected: &[&str] = if committed { &["a"] } else { &[] };
+        assert_eq!(committed_values(partition), expected);
+        let complete = transaction_state(&mut coordinator).await;
+        assert!(complete.starts_with("Complete"), "{complete}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transaction_is_complete_when_its_marker_is_replicated_and_no_earlier() {
+    let kafka = brokers_with_a_coordinator().await;
+    let (mut raw, mut coordinator, mut me) = open_transaction(&kafka).await;
+    me.epoch = end(&mut coordinator, me, true).await.producer_epoch;
+    tokio::time::sleep(DELAY / 2).await;
+    assert_eq!(transaction_state(&mut coordinator).await, "PrepareCommit");
+    let early = produce_as(&mut raw, "t", batch(&["b"], me), Some("x")).await;
+    assert_eq!(early.error_code, ErrorCode::CONCURRENT_TRANSACTIONS);
+    tokio::time::sleep(DELAY).await;
+    assert_eq!(transaction_state(&mut coordinator).await, "CompleteCommit");
+    let read = fetch(&mut raw, "t", 0, true).await;
+    assert_eq!(values(&read), ["a"]);
+}
+
+/// Goal: a leader that hands over in order loses no marker, and none is written twice.
+#[tokio::test(start_paused = true)]
+async fn a_marker_that_survives_its_leader_is_not_written_twice() {
+    let kafka = brokers_with_a_coordinator().await;
+    let (_raw, mut coordinator, me) = open_transaction(&kafka).await;
+    end(&mut coordinator, me, true).await;
+    let old = kafka.leader("t", 0).expect("it has one");
+    kafka.stop(old).expect("it runs");
+    assert_eq!(transaction_state(&mut coordinator).await, "CompleteCommit");
+    tokio::time::sleep(2 * DELAY).await;
+    let new = kafka.leader("t", 0).expect("another one");
+    let mut raw = Raw::connect(&kafka, port(new));
+    let read = fetch(&mut raw, "t", 0, true).await;
+    let partition = &read.responses[0].partitions[0];
+    assert_eq!(partition.high_watermark.0, 2, "one record, one marker");
+}
+
+/// Goal: a marker waits where too few replicas are in sync, as Kafka writes it with acks=all.
+#[tokio::test(start_paused = true)]
+async fn a_marker_waits_for_enough_replicas() {
+    let kafka = brokers_with_a_coordinator().await;
+    let (mut raw, mut coordinator, me) = open_transaction(&kafka).await;
+    let keep = [kafka.leader("t", 0), kafka.leader(COORDINATOR.0, 0)];
+    let spare = kafka
+        .brokers()
+        .into_iter()
+        .find(|id| !keep.contains(&Some(*id)));
+    kafka.kill(spare.expect("a third")).expect("it runs");
+    kafka.kill(keep[0].expect("it has one")).expect("it runs");
+    end(&mut coordinator, me, true).await;
+    tokio::time::sleep(10 * DELAY).await;
+    assert_eq!(transaction_state(&mut coordinator).await, "PrepareCommit");
+    assert!(raw.is_closed().await, "its broker is dead");
+    kafka.restart(spare.expect("a third")).expect("it is there");
+    tokio::time::sleep(2 * DELAY).await;
+    assert_eq!(transaction_state(&mut coordinator).await, "CompleteCommit");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_writes_markers_is_answered_when_they_are_replicated() {
+    let kafka = brokers_with_a_coordinator().await;
+    let (mut raw, _coordinator, me) = open_transaction(&kafka).await;
+    let topic = WritableTxnMarkerTopic {
+        name: "t".into(),
+        partition_indexes: vec![PartitionId(0), PartitionId(7)],
+        ..Default::default()
+    };
+    let marker = WritableTxnMarker {
+        producer_id: ProducerId(me.id),
+        producer_epoch: me.epoch,
+        topics: vec![topic],
+        ..Default::default()
+    };
+    let request = WriteTxnMarkersRequest {
+        markers: vec![marker],
+        ..Default::default()
+    };
+    let began = Instant::now();
+    let response = raw.call(&request, 1).await;
+    assert!(began.elapsed() >= DELAY);
+    let partitions = &response.markers[0].topics[0].partitions;
+    let codes: Vec<_> = partitions.iter().map(|it| it.error_code).collect();
+    let unknown = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+    assert_eq!(codes, [ErrorCode::NONE, unknown]);
+    let read = fetch(&mut raw, "t", 0, true).await;
+    assert_eq!(read.responses[0].partitions[0].last_stable_offset.0, 2);
+
+    raw.send(&request, 1).await;
+    tokio::time::sleep(DELAY / 2).await;
+    let old = kafka.leader("t", 0).expect("it has one");
+    let other = kafka.brokers().into_iter().find(|id| *id != old);
+    kafka
+        .move_leader("t", 0, other.expect("another"))
+        .expect("it is in sync");
+    let response = raw.receive::<WriteTxnMarkersRequest>(1).await;
+    let response = response.expect("the connection stays");
+    let code = response.markers[0].topics[0].partitions[0].error_code;
+    assert_eq!(code, ErrorCode::NONE, "the new leader has it");
 }
