@@ -203,42 +203,45 @@ async fn transact(
 ) -> Option<Settlement> {
     let offsets = offsets_of(sealed.offsets);
     let mut transaction = producer.begin();
+    let mut sent = Ok(());
     for ready in sealed.batches {
-        if let Err(error) = send(&mut transaction, ready).point().await {
-            return Some(abandon(transaction, send_fault(&error)).point().await);
+        sent = send(&mut transaction, ready).point().await;
+        if sent.is_err() {
+            break;
         }
     }
     let mut group = group;
-    loop {
+    let wrong = loop {
+        if let Err(error) = &sent {
+            break send_fault(error);
+        }
         let refused = match transaction.send_offsets(&offsets, &group).point().await {
-            Ok(()) => break,
+            Ok(()) => {
+                let committed = transaction.commit().point().await;
+                return Some(Settlement::Transacted(committed.map_err(commit_fault)));
+            }
             Err(error) => error,
         };
         if refused.disposition() != Disposition::Rejoin {
-            return Some(abandon(transaction, fault(refused)).point().await);
+            break fault(refused);
         }
         // E5: the transaction stays open while the worker finds out whether the group has merely
         // moved on to a generation in which it still owns the same.
         let stale = refused_member(&refused, group.generation_id);
-        if !side.tell(Settlement::Transacted(Err(stale))).point().await {
-            let _ = transaction.abort().point().await;
-            return None;
-        }
-        match side.commands.recv().point().await {
+        let told = side.tell(Settlement::Transacted(Err(stale))).point().await;
+        let command = match told {
+            true => side.commands.recv().point().await,
+            false => None,
+        };
+        match command {
             Some(Command::ResendOffsets(newest)) => group = newest,
-            Some(_) => {
-                let aborted = transaction.abort().point().await;
-                return Some(Settlement::Aborted(aborted.map_err(commit_fault)));
-            }
-            None => {
-                let _ = transaction.abort().point().await;
-                return None;
+            other => {
+                let aborted = transaction.abort().point().await.map_err(commit_fault);
+                return other.map(|_| Settlement::Aborted(aborted));
             }
         }
-    }
-    Some(Settlement::Transacted(
-        transaction.commit().point().await.map_err(commit_fault),
-    ))
+    };
+    Some(abandon(transaction, wrong).point().await)
 }
 
 async fn send(transaction: &mut Transaction<'_>, ready: ReadyBatch) -> Result<(), SendError> {

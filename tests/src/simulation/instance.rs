@@ -78,6 +78,8 @@ pub struct Common {
     pub faults: RefCell<Vec<String>>,
     /// The brokers refuse records at times, which stops an app.
     pub refusing: Cell<bool>,
+    /// The brokers do not let an app do what it does, which stops it.
+    pub denying: Cell<bool>,
     /// No instance is started any more, and those that run stop.
     pub ending: Cell<bool>,
 }
@@ -323,6 +325,7 @@ impl Seat {
             AppError::Cluster { .. } if starting => {}
             AppError::Deadline { .. } => {}
             AppError::Task(_) if self.common.refusing.get() => {}
+            error if self.common.denying.get() && error.to_string().contains("not authorized") => {}
             error => {
                 let fault = format!("{} stopped: {error}", self.name);
                 self.common.faults.borrow_mut().push(fault);

@@ -8,7 +8,7 @@
 //!
 //! Frames of a connection stay in order; those of different connections overtake one another.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -62,15 +62,27 @@ pub struct Strike {
     pub after: u64,
     /// Whether it is applied before its connection ends.
     pub applied: bool,
+    /// What does not reach one another from then on. Then only requests of instances are struck.
+    pub silence: Option<Silence>,
+}
+
+/// Who of a client and the brokers does not reach whom after a strike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Silence {
+    /// For how long.
+    pub millis: u64,
+    /// Not only the broker that was asked, but none.
+    pub everywhere: bool,
 }
 
 pub(super) struct State {
     pub(super) rng: Rng,
     pub(super) weather: Weather,
     strikes: Vec<Strike>,
-    /// Who does not reach which broker.
-    cut: BTreeSet<(String, u16)>,
+    /// Who does not reach which broker, and until when.
+    cut: BTreeMap<(String, u16), Instant>,
     next_connection: u64,
+    brokers: u16,
     pub(super) groups: GroupLog,
     /// How often each kind of fault struck.
     pub(super) struck: BTreeMap<&'static str, u64>,
@@ -97,15 +109,16 @@ pub(super) enum Fate {
 }
 
 impl Network {
-    /// A calm network in front of a broker.
+    /// A calm network in front of so many brokers.
     #[must_use]
-    pub fn new(kafka: Arc<EmbeddedBroker>, trace: Trace, rng: Rng) -> Self {
+    pub fn new(kafka: Arc<EmbeddedBroker>, brokers: u16, trace: Trace, rng: Rng) -> Self {
         let state = State {
             rng,
             weather: Weather::CALM,
             strikes: Vec::new(),
-            cut: BTreeSet::new(),
+            cut: BTreeMap::new(),
             next_connection: 1,
+            brokers,
             groups: GroupLog::default(),
             struck: BTreeMap::new(),
         };
@@ -141,14 +154,9 @@ impl Network {
         self.lock().strikes.push(strike);
     }
 
-    /// Nothing passes between a client and a broker until [`mend`](Self::mend): what is sent waits.
-    pub fn cut(&self, origin: &str, node: u16) {
-        self.lock().cut.insert((origin.to_owned(), node));
-    }
-
-    /// They reach one another again.
-    pub fn uncut(&self, origin: &str, node: u16) {
-        self.lock().cut.remove(&(origin.to_owned(), node));
+    /// Nothing passes between a client and a broker for a while: what is sent waits.
+    pub fn cut(&self, origin: &str, node: u16, millis: u64) {
+        self.lock().cut(origin, node, millis);
     }
 
     /// Everybody reaches every broker again, and no request is struck any more.
@@ -170,9 +178,14 @@ impl Network {
         self.lock().struck.clone()
     }
 
+    /// Whether a client does not reach a broker just now.
     pub(super) fn is_cut(&self, origin: &str, node: u16) -> bool {
         let state = self.lock();
-        !state.cut.is_empty() && state.cut.contains(&(origin.to_owned(), node))
+        let until = match state.cut.is_empty() {
+            true => None,
+            false => state.cut.get(&(origin.to_owned(), node)),
+        };
+        until.is_some_and(|until| Instant::now() < *until)
     }
 
     /// How long a frame takes.
@@ -193,7 +206,7 @@ impl Network {
         takes
     }
 
-    pub(super) fn fate(&self, api: ApiKey) -> Fate {
+    pub(super) fn fate(&self, origin: &str, node: u16, api: ApiKey) -> Fate {
         let mut state = self.lock();
         let Weather {
             cut_before_one_in,
@@ -202,19 +215,29 @@ impl Network {
         } = state.weather;
         let mut struck = None;
         state.strikes.retain_mut(|strike| {
-            if strike.api != api || struck.is_some() {
+            // Silence is for instances.
+            let elsewhere = strike.silence.is_some() && !origin.starts_with("app-");
+            if strike.api != api || struck.is_some() || elsewhere {
                 return true;
             }
             if strike.after > 0 {
                 strike.after -= 1;
                 return true;
             }
-            struck = Some(strike.applied);
+            struck = Some(*strike);
             false
         });
+        if let Some(silence) = struck.and_then(|strike| strike.silence) {
+            *state.struck.entry("silent").or_default() += 1;
+            for other in 0..state.brokers {
+                if silence.everywhere || other == node {
+                    state.cut(origin, other, silence.millis);
+                }
+            }
+        }
         let fate = match struck {
-            Some(true) => Fate::LostAfter,
-            Some(false) => Fate::LostBefore,
+            Some(Strike { applied: true, .. }) => Fate::LostAfter,
+            Some(_) => Fate::LostBefore,
             None if one_in(&mut state.rng, cut_before_one_in) => Fate::LostBefore,
             None if one_in(&mut state.rng, cut_after_one_in) => match state.rng.below(3) {
                 0 => Fate::LostWithin,
@@ -230,6 +253,14 @@ impl Network {
         };
         *state.struck.entry(kind).or_default() += 1;
         fate
+    }
+}
+
+impl State {
+    fn cut(&mut self, origin: &str, node: u16, millis: u64) {
+        let until = Instant::now() + Duration::from_millis(millis);
+        let known = self.cut.entry((origin.to_owned(), node)).or_insert(until);
+        *known = until.max(*known);
     }
 }
 
@@ -256,6 +287,14 @@ impl fmt::Debug for SimulatedTransport {
         f.debug_tuple("SimulatedTransport")
             .field(&self.origin)
             .finish()
+    }
+}
+
+impl SimulatedTransport {
+    /// Whose it is.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.origin
     }
 }
 

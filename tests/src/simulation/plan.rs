@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use thalweg_client::Rng;
-use thalweg_protocol::ApiKey;
+use thalweg_protocol::{ApiKey, ErrorCode};
 
 use super::instance::{Blow, Manner};
 use super::jobs::Job;
 use super::machine::Damage;
-use super::network::{Strike, Weather};
+use super::network::{Silence, Strike, Weather};
 
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -38,6 +38,15 @@ pub enum Event {
     /// The brokers refuse what is written, for what is in it.
     Refuse {
         /// So many requests.
+        times: usize,
+    },
+    /// An app's requests of a kind are refused for want of a permission.
+    Deny {
+        /// This kind.
+        api: ApiKey,
+        /// With this error.
+        code: ErrorCode,
+        /// So many.
         times: usize,
     },
     /// A broker goes down for a while.
@@ -156,6 +165,26 @@ impl Plan {
             let event = plan.event(rng);
             plan.events.push((at, event));
         }
+        for _ in 0..if wild {
+            4
+        } else {
+            u64::from(rng.below(12) == 0)
+        } {
+            // Some before anything is committed.
+            let at = Duration::from_millis(rng.below(millis) * rng.below(2));
+            let strike = silencing(rng, wild);
+            if strike
+                .silence
+                .is_some_and(|silence| silence.millis > 100_000)
+            {
+                plan.calm_at = Duration::from_secs(145);
+            }
+            plan.events.push((at, Event::Strike(strike)));
+        }
+        if rng.below(if wild { 2 } else { 30 }) == 0 {
+            let at = Duration::from_millis(rng.below(millis));
+            plan.events.push((at, deny(rng)));
+        }
         if rng.below(if wild { 3 } else { 15 }) == 0 {
             // Longer than a producer tries for (`delivery.timeout.ms`): then outcomes are unknown.
             let at = Duration::from_millis(3_000 + rng.below(3_000));
@@ -254,7 +283,46 @@ fn strike(rng: &mut Rng) -> Strike {
         api: rng.choose(&STRUCK).copied().unwrap_or(ApiKey::EndTxn),
         after: rng.below(4),
         applied: rng.below(2) == 0,
+        silence: None,
     }
+}
+
+/// After the request nothing is heard: of its broker for longer than anybody tries, so that its outcome
+/// is unknown; or of any for longer than the group waits, so that others go on meanwhile.
+fn silencing(rng: &mut Rng, wild: bool) -> Strike {
+    let everywhere = rng.below(2) == 0;
+    let apis = match everywhere {
+        true => [
+            ApiKey::ListOffsets,
+            ApiKey::TxnOffsetCommit,
+            ApiKey::OffsetFetch,
+        ],
+        false => [ApiKey::EndTxn, ApiKey::EndTxn, ApiKey::Produce],
+    };
+    let millis = match everywhere || !wild {
+        true => 4_000 + rng.below(16_000),
+        false => 130_000,
+    };
+    Strike {
+        api: rng.choose(&apis).copied().unwrap_or(ApiKey::EndTxn),
+        after: rng.below(3),
+        applied: rng.below(2) == 0,
+        silence: Some(Silence { millis, everywhere }),
+    }
+}
+
+fn deny(rng: &mut Rng) -> Event {
+    let denied = [
+        (ApiKey::Heartbeat, ErrorCode::GROUP_AUTHORIZATION_FAILED),
+        (ApiKey::Fetch, ErrorCode::TOPIC_AUTHORIZATION_FAILED),
+        (ApiKey::Fetch, ErrorCode::TOPIC_AUTHORIZATION_FAILED),
+    ];
+    let (api, code) = rng
+        .choose(&denied)
+        .copied()
+        .unwrap_or((ApiKey::Fetch, ErrorCode::TOPIC_AUTHORIZATION_FAILED));
+    let times = 1 + below(rng, 2);
+    Event::Deny { api, code, times }
 }
 
 fn weather(rng: &mut Rng) -> Weather {

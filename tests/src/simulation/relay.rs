@@ -151,7 +151,10 @@ impl Relay {
         };
         let fate = match self.link.life.as_ref().is_some_and(Life::is_crashed) {
             true => Fate::Arrives,
-            false => self.link.network.fate(api),
+            false => self
+                .link
+                .network
+                .fate(&self.link.origin, self.link.node, api),
         };
         self.note(
             format_args!("→ {} {}", self.link.node, api.name()),

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thalweg::VirtualClock;
-use thalweg_broker::{EmbeddedBroker, faults};
+use thalweg_broker::{EmbeddedBroker, Fault, faults};
 use thalweg_client::{Admin, Cluster, IsolationLevel, NewTopic, OffsetSpec, Rng, TopicPartition};
 use thalweg_protocol::{ApiKey, ErrorCode};
 use tokio::sync::mpsc;
@@ -163,7 +163,12 @@ impl World {
             .start_here()
             .expect("brokers as planned");
         let kafka = Arc::new(kafka);
-        let network = Network::new(Arc::clone(&kafka), trace.clone(), rng.fork("network"));
+        let network = Network::new(
+            Arc::clone(&kafka),
+            plan.brokers,
+            trace.clone(),
+            rng.fork("network"),
+        );
         let around = Surroundings {
             network,
             brokers: plan.brokers,
@@ -324,26 +329,26 @@ impl World {
                 node,
                 millis,
             } => {
-                let (origin, network) = (format!("app-{instance}"), network.clone());
-                network.cut(&origin, node);
-                tokio::task::spawn_local(async move {
-                    sleep(Duration::from_millis(millis)).await;
-                    network.uncut(&origin, node);
-                });
+                network.cut(&format!("app-{instance}"), node, millis);
             }
             Event::Isolate { instance, millis } => {
-                let (origin, network) = (format!("app-{instance}"), network.clone());
-                let brokers = self.plan.brokers;
-                (0..brokers).for_each(|node| network.cut(&origin, node));
-                tokio::task::spawn_local(async move {
-                    sleep(Duration::from_millis(millis)).await;
-                    (0..brokers).for_each(|node| network.uncut(&origin, node));
-                });
+                let origin = format!("app-{instance}");
+                for node in 0..self.plan.brokers {
+                    network.cut(&origin, node, millis);
+                }
             }
             Event::Refuse { times } => {
                 self.common.refusing.set(true);
                 let refusal = faults::refuse(ApiKey::Produce, ErrorCode::INVALID_TIMESTAMP, times);
                 self.kafka.inject(refusal);
+            }
+            Event::Deny { api, code, times } => {
+                self.common.denying.set(true);
+                let denied = faults::refuse(api, code, times);
+                self.kafka.inject(move |request| {
+                    let is_app = request.client_id().is_some_and(|id| id.starts_with("app-"));
+                    if is_app { denied(request) } else { Fault::Pass }
+                });
             }
             Event::Kill {
                 node,

@@ -432,6 +432,8 @@ impl CommitCycle {
         };
         settling.under_way = false;
         match verdict {
+            // Lost since it was asked: what is committed may be the new owners' work.
+            _ if settling.tasks.is_empty() => settling.enter(Stage::Undone { retake: false }),
             Verdict::Committed => settling.enter(Stage::Committed),
             Verdict::Aborted => settling.enter(Stage::Undone { retake: false }),
             Verdict::Overtaken(_) => settling.enter(Stage::Undone { retake: true }),

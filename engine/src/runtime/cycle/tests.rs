@@ -440,6 +440,24 @@ fn a_zombie_with_a_window_due_never_commits() {
 }
 
 #[test]
+fn e2_lost_while_asking_means_the_answer_says_nothing() {
+    for verdict in [
+        Verdict::Committed,
+        Verdict::Overtaken("another number".into()),
+        Verdict::Unreadable("no coordinator".into()),
+    ] {
+        let mut rig = Rig::new();
+        rig.begin();
+        rig.transacted(Err(TransactFault::EndUnknown("connection lost".into())));
+        rig.reinitialised();
+        assert_eq!(rig.settle(), Some(SettleStep::AskSequences));
+        rig.cycle.handle_lost();
+        rig.cycle.handle_verdict(rig.now, verdict);
+        rig.undo();
+    }
+}
+
+#[test]
 fn lost_while_the_outcome_is_unknown_asks_nobody() {
     let mut rig = Rig::new();
     rig.begin();
