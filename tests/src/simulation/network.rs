@@ -231,7 +231,9 @@ impl Network {
             *state.struck.entry("silent").or_default() += 1;
             for other in 0..state.brokers {
                 if silence.everywhere || other == node {
-                    state.cut(origin, other, silence.millis);
+                    // Not all come back at once.
+                    let millis = silence.millis + state.rng.below(1_500);
+                    state.cut(origin, other, millis);
                 }
             }
         }

@@ -158,6 +158,9 @@ impl Plan {
             events: Vec::new(),
             calm_at,
         };
+        if wild {
+            plan.direct(rng, job.is_some());
+        }
         let millis = u64::try_from(calm_at.as_millis()).unwrap_or(0);
         let events = 2 + rng.below(10);
         for _ in 0..if wild { 3 * events } else { events } {
@@ -198,6 +201,48 @@ impl Plan {
         }
         plan.events.sort_by_key(|(at, _)| *at);
         plan
+    }
+
+    /// Some worlds lead to what hardly any comes by.
+    fn direct(&mut self, rng: &mut Rng, job_given: bool) {
+        match rng.below(4) {
+            // A takeover is cut off from all between its questions, and others go on with the task.
+            0 => {
+                let stateful = [Job::Count, Job::Windows, Job::Repartition, Job::Repartition];
+                if !job_given {
+                    self.manner.job = rng.choose(&stateful).copied().unwrap_or(Job::Count);
+                }
+                self.instances = 3;
+                for at in [0, 0, 2_500, 5_000, 7_500] {
+                    let strike = Strike {
+                        api: ApiKey::ListOffsets,
+                        after: rng.below(6),
+                        applied: rng.below(2) == 0,
+                        silence: Some(Silence {
+                            millis: 7_000 + rng.below(6_000),
+                            everywhere: true,
+                        }),
+                    };
+                    let at = Duration::from_millis(at + rng.below(500));
+                    self.events.push((at, Event::Strike(strike)));
+                }
+            }
+            // An app is stopped by an error while it commits, as it does most of the time.
+            1 => {
+                self.manner.commit_interval_ms = 20;
+                self.pause_max = Duration::from_millis(60);
+                let slow = Weather {
+                    latency: Duration::from_millis(20),
+                    ..Weather::CALM
+                };
+                self.events.push((Duration::ZERO, Event::Weather(slow)));
+                for second in 1..6 {
+                    let at = Duration::from_millis(1_000 * second + rng.below(900));
+                    self.events.push((at, deny(rng)));
+                }
+            }
+            _ => {}
+        }
     }
 
     fn event(&self, rng: &mut Rng) -> Event {
@@ -294,8 +339,8 @@ fn silencing(rng: &mut Rng, wild: bool) -> Strike {
     let apis = match everywhere {
         true => [
             ApiKey::ListOffsets,
+            ApiKey::ListOffsets,
             ApiKey::TxnOffsetCommit,
-            ApiKey::OffsetFetch,
         ],
         false => [ApiKey::EndTxn, ApiKey::EndTxn, ApiKey::Produce],
     };

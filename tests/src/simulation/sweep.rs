@@ -44,7 +44,7 @@ pub struct Swept {
 }
 
 /// In how many rounds the points that are left are hunted, with so many worlds each.
-const ROUNDS: u64 = 12;
+const ROUNDS: u64 = 40;
 const WORLDS_PER_ROUND: u64 = 48;
 
 impl Sweep {

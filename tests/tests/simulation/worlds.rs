@@ -43,8 +43,9 @@ fn assert_well(swept: &Swept) {
 }
 
 #[test]
-fn hundreds_of_worlds_are_well() {
-    let swept = sweep().run(&|_| {});
+fn hundreds_of_worlds_are_well_and_a_crash_at_every_point_is_survived() {
+    let sweep = sweep();
+    let mut swept = sweep.run(&|_| {});
     assert_well(&swept);
     assert_eq!(swept.worlds, SEEDS);
     println!(
@@ -58,13 +59,6 @@ fn hundreds_of_worlds_are_well() {
     // Worlds in which nothing happens would be well, too.
     assert!(swept.records.0 > 50 * SEEDS, "{swept:?}");
     assert!(swept.crashes > SEEDS, "{swept:?}");
-}
-
-#[test]
-#[ignore = "of 236 points 28 were not come by in 900 worlds, most of them on the way of an unknown outcome"]
-fn a_crash_at_every_point_is_survived() {
-    let sweep = sweep();
-    let mut swept = sweep.run(&|_| {});
     sweep.hunt(&mut swept, &|_| {});
     assert_well(&swept);
     println!(
