@@ -73,6 +73,9 @@ impl Surroundings {
     }
 }
 
+/// `delivery.timeout.ms` of the producers.
+pub const DELIVERY_TIMEOUT_MS: u64 = 20_000;
+
 /// Writes `records` records to `in`, a few at a time, and says what became of each.
 pub async fn write(
     around: Surroundings,
@@ -90,7 +93,7 @@ pub async fn write(
             Some(producer) => producer,
             none => none.insert(
                 Producer::builder(&cluster)
-                    .delivery_timeout(Duration::from_secs(20))
+                    .delivery_timeout(Duration::from_millis(DELIVERY_TIMEOUT_MS))
                     .build()
                     .expect("a producer with these settings"),
             ),

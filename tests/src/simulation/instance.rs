@@ -84,6 +84,9 @@ pub struct Common {
     pub ending: Cell<bool>,
 }
 
+/// `session.timeout.ms` of the instances.
+pub const SESSION_TIMEOUT_MS: u64 = 6_000;
+
 /// One place an instance runs at, with the machine that stays.
 pub struct Seat {
     /// Its name.
@@ -202,7 +205,7 @@ impl Seat {
             .replication_factor(3)
             .commit_interval(Duration::from_millis(commit_interval_ms))
             .transaction_timeout(Duration::from_millis(transaction_timeout_ms))
-            .session_timeout(Duration::from_secs(6))
+            .session_timeout(Duration::from_millis(SESSION_TIMEOUT_MS))
             .rebalance_timeout(Duration::from_secs(15))
     }
 

@@ -62,13 +62,15 @@ pub struct Strike {
     pub after: u64,
     /// Whether it is applied before its connection ends.
     pub applied: bool,
-    /// What does not reach one another from then on. Then only requests of instances are struck.
+    /// What does not reach one another from then on.
     pub silence: Option<Silence>,
 }
 
 /// Who of a client and the brokers does not reach whom after a strike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Silence {
+    /// With what the names of the clients begin that are struck.
+    pub of: &'static str,
     /// For how long.
     pub millis: u64,
     /// Not only the broker that was asked, but none.
@@ -215,9 +217,10 @@ impl Network {
         } = state.weather;
         let mut struck = None;
         state.strikes.retain_mut(|strike| {
-            // Silence is for instances.
-            let elsewhere = strike.silence.is_some() && !origin.starts_with("app-");
-            if strike.api != api || struck.is_some() || elsewhere {
+            let spared = strike
+                .silence
+                .is_some_and(|silence| !origin.starts_with(silence.of));
+            if strike.api != api || struck.is_some() || spared {
                 return true;
             }
             if strike.after > 0 {

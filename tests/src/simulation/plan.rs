@@ -5,7 +5,8 @@ use std::time::Duration;
 use thalweg_client::Rng;
 use thalweg_protocol::{ApiKey, ErrorCode};
 
-use super::instance::{Blow, Manner};
+use super::clients::DELIVERY_TIMEOUT_MS;
+use super::instance::{Blow, Manner, SESSION_TIMEOUT_MS};
 use super::jobs::Job;
 use super::machine::Damage;
 use super::network::{Silence, Strike, Weather};
@@ -141,7 +142,7 @@ impl Plan {
             job: job.unwrap_or(picked),
             workers: 1 + u32::from(rng.below(3) == 0),
             commit_interval_ms: 60 + rng.below(400),
-            transaction_timeout_ms: 3_000 + rng.below(5_000),
+            transaction_timeout_ms: 3_000 + rng.below(9_000),
         };
         let writers = 1 + below(rng, 2);
         let mut plan = Plan {
@@ -175,12 +176,10 @@ impl Plan {
         } {
             // Some before anything is committed.
             let at = Duration::from_millis(rng.below(millis) * rng.below(2));
-            let strike = silencing(rng, wild);
-            if strike
-                .silence
-                .is_some_and(|silence| silence.millis > 100_000)
-            {
-                plan.calm_at = Duration::from_secs(145);
+            let strike = silencing(rng, &plan.manner, wild);
+            let millis = strike.silence.map_or(0, |silence| silence.millis + 3_000);
+            if millis > DELIVERY_TIMEOUT_MS {
+                plan.calm_at = plan.calm_at.max(at + Duration::from_millis(millis));
             }
             plan.events.push((at, Event::Strike(strike)));
         }
@@ -219,6 +218,7 @@ impl Plan {
                         after: rng.below(6),
                         applied: rng.below(2) == 0,
                         silence: Some(Silence {
+                            of: "app-",
                             millis: 7_000 + rng.below(6_000),
                             everywhere: true,
                         }),
@@ -332,27 +332,59 @@ fn strike(rng: &mut Rng) -> Strike {
     }
 }
 
-/// After the request nothing is heard: of its broker for longer than anybody tries, so that its outcome
-/// is unknown; or of any for longer than the group waits, so that others go on meanwhile.
-fn silencing(rng: &mut Rng, wild: bool) -> Strike {
-    let everywhere = rng.below(2) == 0;
-    let apis = match everywhere {
-        true => [
-            ApiKey::ListOffsets,
-            ApiKey::ListOffsets,
-            ApiKey::TxnOffsetCommit,
-        ],
-        false => [ApiKey::EndTxn, ApiKey::EndTxn, ApiKey::Produce],
+/// After the request nothing is heard for a while.
+fn silencing(rng: &mut Rng, manner: &Manner, wild: bool) -> Strike {
+    let within =
+        |rng: &mut Rng, from: u64, to: u64| from + rng.below(to.saturating_sub(from).max(1));
+    let (session, transaction) = (SESSION_TIMEOUT_MS, manner.transaction_timeout_ms);
+    let (of, api, applied, everywhere, millis) = match rng.below(8) {
+        // The group goes on while a transaction may still be decided either way.
+        0 | 1 => {
+            let millis = within(rng, session + 300, transaction.max(session + 1_000));
+            ("app-", ApiKey::Produce, false, true, millis)
+        }
+        // A transaction has been decided, and the one it is of does not know how.
+        2 | 3 => {
+            let millis = match wild {
+                true => 130_000,
+                false => within(rng, transaction + 300, transaction + 9_000),
+            };
+            ("app-", ApiKey::EndTxn, rng.below(2) == 0, false, millis)
+        }
+        // A takeover hears of one half before the new owner's commits, of the other after them.
+        4 | 5 => {
+            let millis = within(rng, session, session + 12_000);
+            ("app-", ApiKey::ListOffsets, rng.below(2) == 0, true, millis)
+        }
+        6 => {
+            let millis = within(rng, session, session + 12_000);
+            (
+                "app-",
+                ApiKey::TxnOffsetCommit,
+                rng.below(2) == 0,
+                true,
+                millis,
+            )
+        }
+        // A producer gives up what is written.
+        _ => (
+            "w",
+            ApiKey::Produce,
+            true,
+            false,
+            DELIVERY_TIMEOUT_MS + 5_000,
+        ),
     };
-    let millis = match everywhere || !wild {
-        true => 4_000 + rng.below(16_000),
-        false => 130_000,
+    let silence = Silence {
+        of,
+        millis,
+        everywhere,
     };
     Strike {
-        api: rng.choose(&apis).copied().unwrap_or(ApiKey::EndTxn),
+        api,
         after: rng.below(3),
-        applied: rng.below(2) == 0,
-        silence: Some(Silence { millis, everywhere }),
+        applied,
+        silence: Some(silence),
     }
 }
 

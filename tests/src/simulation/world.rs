@@ -496,7 +496,8 @@ impl World {
         );
         let job = self.plan.manner.job;
         checker::writes(written, &input, faults);
-        checker::output(job, &input, &out, &late, faults);
+        let refusing = self.common.refusing.get();
+        checker::output(job, &input, &out, &late, refusing, faults);
         checker::read_back(&seen.borrow(), &out, faults);
         if self.plan.group_readers > 0 {
             checker::read_by_group(&seen_by_group.borrow(), &out, faults);

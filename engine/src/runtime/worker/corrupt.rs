@@ -119,7 +119,8 @@ impl Worker {
             ConsumeError::OffsetOutOfRange { offset, .. } => {
                 // A repartition topic has no policy.
                 let Some(policy) = settings.map(|found| found.on_out_of_range) else {
-                    return Ok(self.waits_for_the_group(now, partition).then_some(()));
+                    self.handle_purged(now, partition);
+                    return Ok(Some(()));
                 };
                 let start = match policy {
                     OnOutOfRange::Fail => {

@@ -87,7 +87,7 @@ impl Worker {
         self.next_tick = now + TICK;
         self.outputs
             .tell_time(self.instance.settings.clock.wall_ms());
-        self.read_purged_again();
+        self.read_purged_again(now)?;
         self.watch_idle(now)?;
         self.advance_time(now)?;
         self.watch_ends(now)?;

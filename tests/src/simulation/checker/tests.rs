@@ -270,7 +270,7 @@ fn an_output_that_is_not_what_the_input_asks_for_is_seen() {
     ];
     for (job, sound) in expected {
         let judge = |out: &[(&str, &str)]| {
-            judged(|faults| output(job, &rows(&input), &rows(out), &Logs::new(), faults))
+            judged(|faults| output(job, &rows(&input), &rows(out), &Logs::new(), false, faults))
         };
         assert_eq!(judge(&sound), [""; 0], "{job:?}");
         let doubled = judge(&changed(&sound, |rows| rows.insert(1, rows[0])));
@@ -318,7 +318,7 @@ fn a_window_that_fires_otherwise_is_seen() {
     let out = [("k@0", "2"), ("k@0", "3"), ("k@2000", "2")];
     let late = [("k", "w:6")];
     let judge = |out: &[(&str, &str)], late: &[(&str, &str)]| {
-        judged(|faults| output(Job::Windows, &input, &rows(out), &rows(late), faults))
+        judged(|faults| output(Job::Windows, &input, &rows(out), &rows(late), false, faults))
     };
     assert_eq!(judge(&out, &late), [""; 0]);
     for lost in 0..out.len() {

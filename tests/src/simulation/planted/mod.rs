@@ -210,8 +210,16 @@ fn write_manifests(root: &Path, copy: &Path) -> Result<(), String> {
         fs::copy(root.join(name), copy.join(name)).map_err(failed)?;
     }
     let manifest = fs::read_to_string(root.join("Cargo.toml")).map_err(failed)?;
-    // The benchmarks are not copied.
-    let manifest = manifest.replace(", \"benches\"]", "]");
+    // The benchmarks are not copied. The version is another one: in one target folder cargo tells two
+    // workspaces apart by nothing else, and would take what was built of the one for the other.
+    let manifest = manifest.replace(", \"benches\"]", "]").replacen(
+        "[workspace.package]\nversion = \"0.1.",
+        "[workspace.package]\nversion = \"0.1.999",
+        1,
+    );
+    if !manifest.contains("\"0.1.999") {
+        return Err("Cargo.toml gives the workspace no version 0.1.x".to_owned());
+    }
     write_if_changed(&copy.join("Cargo.toml"), &manifest)?;
     let tests = fs::read_to_string(root.join("tests/Cargo.toml")).map_err(failed)?;
     let own = format!("{tests}\n[[bin]]\nname = \"{PROGRAM}\"\npath = \"src/bin/simulate.rs\"\n");
