@@ -161,10 +161,12 @@ impl Builder {
         self
     }
 
-    /// A folder that keeps topics, committed offsets and transactions, also when the process is
-    /// killed at any point. Without one everything is gone when the brokers stop. Members of groups
-    /// are not kept: they join again. What is written is not forced to the disk, so that it does not
-    /// outlive the machine.
+    /// A folder that keeps topics, groups with their offsets, transactions, and what administrators
+    /// set (ACLs, users of SCRAM, quotas, settings, levels of features), also when the process is
+    /// killed at any point. Without one everything is gone when the brokers stop. Members of groups go
+    /// on, their sessions begin anew. What is written is not forced to the disk, so that it does not
+    /// outlive the machine. The levels of features are those the folder was made with, or was given
+    /// since; [`feature`](Self::feature) is for new ones.
     pub fn data(mut self, folder: impl Into<PathBuf>) -> Self {
         self.data = Some(folder.into());
         self

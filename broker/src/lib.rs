@@ -34,9 +34,8 @@
 //!   topics; a regular expression of a consumer group has no `\p{…}` classes.
 //! - Groups change their protocol only while they have no members.
 //! - A share group's first heartbeat brings the assignment already; there is no dead-letter topic.
-//! - [`Builder::data`] keeps topics, batches, committed offsets, transactions and what share groups have
-//!   done. It does not keep ACLs, users of SCRAM, quotas, settings changed at run time, levels of
-//!   features, consumer and streams groups: their members join again.
+//! - [`Builder::data`] does not force what it writes to the disk: it outlives kills, not the machine.
+//!   Users that were named at the start come back with the next one, also where they were deleted.
 //! - It does not forget the markers of transactions that timed out while it was down, which a lone
 //!   Kafka 4.3 that was killed does.
 

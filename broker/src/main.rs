@@ -27,7 +27,8 @@ struct Arguments {
     #[arg(long, value_name = "NAME:PARTITIONS", value_parser = topic)]
     topic: Vec<(String, i32)>,
 
-    /// A folder that keeps topics, committed offsets and transactions, also when it is killed.
+    /// A folder that keeps topics, groups, transactions and everything set at run time, also when it is
+    /// killed.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
 

@@ -2,7 +2,7 @@
 
 use thalweg_protocol::StrBytes;
 
-use super::{Operation, PatternType, Permission, ResourceType};
+use super::{Operation, PatternType, Permission, ResourceType, RulesPlace};
 
 /// A rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +16,14 @@ pub(crate) struct Acl {
     pub(crate) host: StrBytes,
     pub(crate) operation: Operation,
     pub(crate) permission: Permission,
+}
+
+impl Acl {
+    /// Whose rule it is.
+    pub(super) fn place(&self) -> RulesPlace {
+        let name = self.resource_name.detached();
+        (self.resource_type, self.pattern_type, name)
+    }
 }
 
 /// Which names are looked for.
@@ -76,6 +84,19 @@ impl AclFilter {
             operation: known(operation, Operation::from_code).ok_or(ENTRY)?,
             permission: known(permission, Permission::from_code).ok_or(ENTRY)?,
         })
+    }
+
+    /// All rules of one name or prefix.
+    pub(super) fn of_place((resource_type, pattern_type, name): &RulesPlace) -> Self {
+        AclFilter {
+            resource_type: Some(*resource_type),
+            resource_name: Some(name.clone()),
+            pattern: PatternFilter::Only(*pattern_type),
+            principal: None,
+            host: None,
+            operation: None,
+            permission: None,
+        }
     }
 
     /// Whether a rule is among those looked for.

@@ -18,6 +18,7 @@ pub(crate) use words::{Operation, PatternType, Permission, ResourceType};
 
 use crate::cluster::{Caller, Cluster, Principal};
 use crate::settings::Settings;
+use crate::store::Changes;
 
 /// The only name of a cluster resource.
 pub(crate) const CLUSTER_NAME: &str = "kafka-cluster";
@@ -34,7 +35,11 @@ pub(crate) struct Acls {
     allow_if_no_acl: bool,
     by_type: BTreeMap<ResourceType, Patterns>,
     count: usize,
+    pub(crate) changes: Changes<RulesPlace>,
 }
+
+/// The rules of one name or prefix.
+pub(crate) type RulesPlace = (ResourceType, PatternType, StrBytes);
 
 /// The rules of one type of resource.
 #[derive(Debug, Default)]
@@ -103,12 +108,18 @@ impl Acls {
             permission: acl.permission,
         };
         let name = acl.resource_name.detached();
+        self.changes.note(|| acl.place());
         self.count += usize::from(names.entry(name).or_default().insert(entry));
     }
 
     /// All rules that a filter matches, in order.
     pub(crate) fn matching(&self, filter: &AclFilter) -> Vec<Acl> {
         self.iter().filter(|acl| filter.matches(acl)).collect()
+    }
+
+    /// The rules of one name or prefix.
+    pub(crate) fn rules_of(&self, place: &RulesPlace) -> Vec<Acl> {
+        self.matching(&AclFilter::of_place(place))
     }
 
     /// Removes and returns all rules that a filter matches.
@@ -124,6 +135,7 @@ impl Acls {
         let Some(patterns) = self.by_type.get_mut(&acl.resource_type) else {
             return;
         };
+        self.changes.note(|| acl.place());
         let names = match acl.pattern_type {
             PatternType::Prefixed => &mut patterns.prefixed,
             PatternType::Literal => &mut patterns.literal,

@@ -3,13 +3,15 @@
 use thalweg_protocol::ErrorCode;
 
 use crate::release::{Feature, Release};
+use crate::store::Changes;
 
 /// The features that the brokers support, each with the level in force.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Features {
     known: Vec<Feature>,
     /// Counts the changes.
     epoch: i64,
+    pub(crate) changes: Changes<()>,
 }
 
 /// How a level may be changed.
@@ -24,6 +26,7 @@ impl Features {
         Features {
             known: release.features(),
             epoch: 0,
+            changes: Changes::default(),
         }
     }
 
@@ -50,7 +53,13 @@ impl Features {
         if let Some(feature) = self.known.iter_mut().find(|feature| feature.name == name) {
             feature.level = level;
             self.epoch += 1;
+            self.changes.note(|| ());
         }
+    }
+
+    /// So many changes were made before.
+    pub(crate) fn go_on_from(&mut self, changes: i64) {
+        self.epoch = changes.max(0);
     }
 
     /// Whether a level may be put in force: an error code, and why in Kafka's words.

@@ -73,6 +73,7 @@ pub(super) fn with_group<K: Kind, T>(
             Err((ErrorCode::GROUP_ID_NOT_FOUND, message))
         }
     };
+    cluster.groups.changes.note(|| id.clone());
     cluster.groups.by_id.insert(id.clone(), group);
     result
 }

@@ -13,6 +13,7 @@ mod journal;
 mod kinds;
 mod offsets;
 mod removal;
+mod saved;
 mod settings;
 mod share;
 pub(crate) mod streams;
@@ -25,6 +26,7 @@ use std::collections::BTreeMap;
 use thalweg_protocol::{ErrorCode, PartitionId, ProducerId, StrBytes};
 
 use crate::cluster::{Caller, Cluster, CoordinatorKind, TimerId, coordinator_partition};
+use crate::store::Changes;
 
 pub(crate) use classic::{
     ClassicGroup, ClassicTimer, heartbeat as classic_heartbeat, join as classic_join,
@@ -39,6 +41,7 @@ pub(crate) use journal::write_changes;
 pub(crate) use kinds::{Claim, Group};
 pub(crate) use offsets::{CommittedOffset, GroupOffsets, Offsets, TopicOffsets};
 pub(crate) use removal::{check_offset_delete, delete_group, delete_offset, topic_deleted};
+pub(crate) use saved::SavedGroupState;
 pub(crate) use share::{
     ShareGroup, ShareGroupTimer, ShareMember, heartbeat as share_heartbeat, share_group,
 };
@@ -55,6 +58,8 @@ pub(crate) struct Groups {
     journal: Vec<Change>,
     /// The leader epoch of each partition of `__consumer_offsets`, and whether it has a leader.
     coordinators: BTreeMap<PartitionId, (i32, bool)>,
+    /// Groups of which anything but offsets may have changed.
+    pub(crate) changes: Changes<StrBytes>,
 }
 
 impl Groups {
@@ -63,11 +68,13 @@ impl Groups {
     }
 
     pub(crate) fn group_mut(&mut self, id: &str) -> Option<&mut Group> {
+        self.changes.note(|| id.into());
         self.by_id.get_mut(id)
     }
 
     /// Forgets a group, but not its offsets.
     pub(crate) fn remove(&mut self, id: &str) -> Option<Group> {
+        self.changes.note(|| id.into());
         self.by_id.remove(id)
     }
 
@@ -79,13 +86,17 @@ impl Groups {
 
 /// Adds a group, in the place of one of another kind if there was one.
 pub(crate) fn insert(cluster: &mut Cluster, id: StrBytes, group: Group) {
+    cluster.groups.changes.note(|| id.clone());
     cluster.groups.by_id.insert(id, group);
     removal::look_for_expiry_later(cluster);
 }
 
-/// Offsets of a group were found on disk. Its members are forgotten, as they have to join again
-/// anyway: it is there without any, of the kind that every other kind can take the place of.
+/// Offsets of a group were found on disk. If there is nothing else of it, it is one without members,
+/// of the kind that every other kind can take the place of.
 pub(crate) fn restore(cluster: &mut Cluster, id: &StrBytes) {
+    if cluster.groups.group(id).is_some() {
+        return;
+    }
     let group = ClassicGroup::new(id.clone(), cluster.now.wall_ms);
     insert(cluster, id.clone(), Group::Classic(group));
 }
@@ -145,13 +156,18 @@ pub(crate) fn leader_elected(cluster: &mut Cluster, index: PartitionId) {
     let groups = groups.filter(|id| coordinator_partition(cluster, kind, id) == index);
     let groups: Vec<StrBytes> = groups.cloned().collect();
     for id in groups {
-        match cluster.groups.group(&id) {
-            Some(Group::Classic(_)) => classic::change_coordinator(cluster, &id, now.1),
-            Some(Group::Consumer(_)) => consumer::change_coordinator(cluster, &id, now.1),
-            Some(Group::Streams(_)) => streams::change_coordinator(cluster, &id, now.1),
-            Some(Group::Share(_)) => share::change_coordinator(cluster, &id, now.1),
-            None => {}
-        }
+        take_up(cluster, &id, now.1);
+    }
+}
+
+/// A group has another coordinator, or none where there is not `is_one`.
+fn take_up(cluster: &mut Cluster, id: &StrBytes, is_one: bool) {
+    match cluster.groups.group(id) {
+        Some(Group::Classic(_)) => classic::change_coordinator(cluster, id, is_one),
+        Some(Group::Consumer(_)) => consumer::change_coordinator(cluster, id, is_one),
+        Some(Group::Streams(_)) => streams::change_coordinator(cluster, id, is_one),
+        Some(Group::Share(_)) => share::change_coordinator(cluster, id, is_one),
+        None => {}
     }
 }
 

@@ -125,7 +125,7 @@ pub(super) fn expire(cluster: &mut Cluster) {
         }
     }
     for id in gone {
-        let removed = groups.by_id.remove(&id);
+        let removed = groups.remove(&id);
         groups.removed(id, removed);
     }
     for (group, (topic, partition)) in forgotten {

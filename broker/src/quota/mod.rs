@@ -19,6 +19,7 @@ use rate::Rate;
 use thalweg_protocol::{ErrorCode, StrBytes};
 
 use crate::cluster::{Caller, Cluster};
+use crate::store::Changes;
 
 /// The most entities with quotas, and the most clients whose rates are kept.
 const ENTITIES_MAX: usize = 10_000;
@@ -51,6 +52,7 @@ type Tags = (StrBytes, StrBytes);
 #[derive(Debug, Default)]
 pub(crate) struct Quotas {
     values: BTreeMap<Entity, BTreeMap<StrBytes, f64>>,
+    pub(crate) changes: Changes<Entity>,
     rates: BTreeMap<(Counted, Tags), Rate>,
     buckets: BTreeMap<Tags, TokenBucket>,
 }
@@ -61,6 +63,11 @@ impl Quotas {
         self.values.iter()
     }
 
+    /// Those of one entity.
+    pub(crate) fn of(&self, entity: &Entity) -> Option<&BTreeMap<StrBytes, f64>> {
+        self.values.get(entity)
+    }
+
     /// Whether there is no room for another entity.
     pub(crate) fn is_full(&self) -> bool {
         self.values.len() >= ENTITIES_MAX
@@ -68,6 +75,7 @@ impl Quotas {
 
     /// Sets a quota, or, with `None`, removes it.
     pub(crate) fn set(&mut self, entity: &Entity, key: &StrBytes, value: Option<f64>) {
+        self.changes.note(|| entity.clone());
         match value {
             Some(value) => {
                 let values = self.values.entry(entity.clone()).or_default();

@@ -19,6 +19,8 @@ use std::sync::Arc;
 use thalweg_protocol::StrBytes;
 use thalweg_protocol::sasl::{SaslError, SaslMechanism, ScramCredential, ScramMechanism};
 
+use crate::store::Changes;
+
 /// Makes of a token whose it is.
 pub(crate) type TokenValidator = dyn Fn(&str) -> Result<TokenLogin, String> + Send + Sync;
 
@@ -30,6 +32,7 @@ pub(crate) struct Security {
     plain: BTreeMap<String, String>,
     scram: BTreeMap<(StrBytes, ScramMechanism), ScramCredential>,
     validator: Option<Arc<TokenValidator>>,
+    pub(crate) changes: Changes<(StrBytes, ScramMechanism)>,
 }
 
 /// The most SCRAM credentials that are kept: each costs memory.
@@ -81,12 +84,15 @@ impl Security {
     /// Keeps a credential in the place of the user's last one.
     pub(crate) fn set_scram(&mut self, user: StrBytes, credential: ScramCredential) {
         let key = (user.detached(), credential.mechanism());
+        self.changes.note(|| key.clone());
         self.scram.insert(key, credential);
     }
 
     /// Forgets a credential. Whether there was one.
     pub(crate) fn remove_scram(&mut self, user: &StrBytes, mechanism: ScramMechanism) -> bool {
-        self.scram.remove(&(user.clone(), mechanism)).is_some()
+        let key = (user.detached(), mechanism);
+        self.changes.note(|| key.clone());
+        self.scram.remove(&key).is_some()
     }
 
     /// Whether there is no room for more credentials.

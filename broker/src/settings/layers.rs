@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 
 use thalweg_protocol::{BrokerId, StrBytes};
 
+use crate::store::Changes;
+
 use super::{CLIENT_METRICS_KEYS, GROUP_KEYS, Settings, Value, broker_key_of_group_key};
 
 /// Where a value comes from; the numbers are the wire's.
@@ -41,6 +43,16 @@ pub(crate) struct Layers {
     of_broker: BTreeMap<BrokerId, Settings>,
     groups: BTreeMap<StrBytes, Settings>,
     client_metrics: BTreeMap<StrBytes, Settings>,
+    pub(crate) changes: Changes<LayerKey>,
+}
+
+/// Settings that are changed together.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum LayerKey {
+    AllBrokers,
+    Broker(BrokerId),
+    Group(StrBytes),
+    ClientMetrics(StrBytes),
 }
 
 impl Layers {
@@ -52,6 +64,27 @@ impl Layers {
             of_broker: BTreeMap::new(),
             groups: BTreeMap::new(),
             client_metrics: BTreeMap::new(),
+            changes: Changes::default(),
+        }
+    }
+
+    /// What was changed together.
+    pub(crate) fn of(&self, key: &LayerKey) -> Settings {
+        match key {
+            LayerKey::AllBrokers => self.dynamic(None),
+            LayerKey::Broker(id) => self.dynamic(Some(*id)),
+            LayerKey::Group(id) => self.group(id),
+            LayerKey::ClientMetrics(name) => self.client_metrics(name),
+        }
+    }
+
+    /// Replaces what was changed together.
+    pub(crate) fn put(&mut self, key: &LayerKey, settings: Settings) {
+        match key {
+            LayerKey::AllBrokers => self.set_dynamic(None, settings),
+            LayerKey::Broker(id) => self.set_dynamic(Some(*id), settings),
+            LayerKey::Group(id) => self.set_group(id, settings),
+            LayerKey::ClientMetrics(name) => self.set_client_metrics(name, settings),
         }
     }
 
@@ -76,6 +109,10 @@ impl Layers {
 
     /// Replaces what was changed for one broker, or for all.
     pub(crate) fn set_dynamic(&mut self, broker: Option<BrokerId>, settings: Settings) {
+        self.changes.note(|| match broker {
+            None => LayerKey::AllBrokers,
+            Some(id) => LayerKey::Broker(id),
+        });
         match broker {
             None => self.of_all_brokers = settings,
             Some(id) => {
@@ -111,6 +148,7 @@ impl Layers {
 
     /// Replaces the settings of a group.
     pub(crate) fn set_group(&mut self, group_id: &str, settings: Settings) {
+        self.changes.note(|| LayerKey::Group(group_id.into()));
         replace(&mut self.groups, group_id, settings);
     }
 
@@ -122,6 +160,7 @@ impl Layers {
 
     /// Replaces the settings of a client metrics subscription.
     pub(crate) fn set_client_metrics(&mut self, name: &str, settings: Settings) {
+        self.changes.note(|| LayerKey::ClientMetrics(name.into()));
         replace(&mut self.client_metrics, name, settings);
     }
 

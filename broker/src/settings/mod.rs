@@ -19,7 +19,7 @@ pub(crate) use client_metrics_keys::CLIENT_METRICS_KEYS;
 pub(crate) use dynamic_keys::is_dynamic;
 pub(crate) use group_keys::{GROUP_KEYS, broker_key_of_group_key};
 pub(crate) use kept_keys::KEPT_KEYS;
-pub(crate) use layers::{ConfigSource, Layers};
+pub(crate) use layers::{ConfigSource, LayerKey, Layers};
 pub(crate) use topic_keys::TOPIC_KEYS;
 pub(crate) use value::{Definition, Value};
 

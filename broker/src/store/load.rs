@@ -11,12 +11,13 @@ use thalweg_protocol::{BrokerId, PartitionId, ProducerId, StrBytes, Uuid};
 use super::files::{PartitionFiles, remove_folder};
 use super::journal::Journal;
 use super::saved::{SavedGroup, SavedShare, SavedTopic, SavedTransaction};
+use super::saved_admin::{SavedFeatures, SavedQuotas, SavedRules, SavedScram, restore_settings};
 use super::{DataError, Store};
-use crate::cluster::Cluster;
-use crate::group::{Group, ShareGroup, insert as insert_group};
+use crate::cluster::{Cluster, CoordinatorKind};
+use crate::group::{Group, SavedGroupState, ShareGroup, insert as insert_group};
 use crate::log::Log;
 use crate::topic::{Partition, Topic, TopicConfig};
-use crate::transaction;
+use crate::transaction::{self, Transaction};
 
 /// Takes a folder, gives the cluster, whose brokers are known, what is stored in it, and stores
 /// everything there from now on.
@@ -40,55 +41,137 @@ pub(crate) fn load(cluster: &mut Cluster, folder: &Path) -> Result<(), DataError
     }
     let path = folder.join("state");
     let (journal, values) = Journal::open(&path)?;
-    let mut store = Store {
-        folder: folder.to_owned(),
-        journal,
-        logs: BTreeMap::new(),
-        _lock: lock,
+    let mut loading = Loading {
+        store: Store {
+            folder: folder.to_owned(),
+            journal,
+            logs: BTreeMap::new(),
+            _lock: lock,
+        },
+        values: &values,
+        transactions: BTreeMap::new(),
+        next_producer_id: 0,
     };
     let corrupt = |key: &str| DataError::Corrupt {
         path: path.clone(),
         reason: format!("the value of {key:?} cannot be read"),
     };
-    let mut transactions = BTreeMap::new();
-    let mut next_producer_id = 0;
-    for (key, value) in &values {
-        let read = match key.split_once('/') {
-            Some(("topic", name)) => match parse::<SavedTopic>(value) {
-                Some(saved) => restore_topic(cluster, &mut store, &values, name, &saved)?,
+    for kind in KINDS {
+        for (key, value) in &values {
+            let (of_kind, name) = key.split_once('/').unwrap_or((key, ""));
+            if of_kind == kind {
+                let taken = loading.take_up(cluster, kind, name, value)?;
+                taken.ok_or_else(|| corrupt(key))?;
+            }
+        }
+        if kind == "topic" {
+            note_coordinators(cluster);
+        }
+    }
+    let known = |key: &&String| KINDS.contains(&key.split_once('/').map_or(&***key, |it| it.0));
+    if let Some(unknown) = values.keys().find(|key| !known(key)) {
+        return Err(corrupt(unknown));
+    }
+    loading.finish(cluster)
+}
+
+/// The kinds of keys, in the order in which they are taken up: what the others need first.
+const KINDS: [&str; 13] = [
+    "cluster id",
+    "features",
+    "config",
+    "acl",
+    "scram",
+    "quota",
+    "start",
+    "topic",
+    "group",
+    "offsets",
+    "share",
+    "transaction",
+    "next producer id",
+];
+
+/// A folder while it is taken up.
+struct Loading<'a> {
+    store: Store,
+    values: &'a BTreeMap<String, Value>,
+    transactions: BTreeMap<StrBytes, Transaction>,
+    next_producer_id: i64,
+}
+
+impl Loading<'_> {
+    /// Takes one value up, whose key is the kind and a name. `None` where it is none that was stored.
+    fn take_up(
+        &mut self,
+        cluster: &mut Cluster,
+        kind: &str,
+        name: &str,
+        value: &Value,
+    ) -> Result<Option<()>, DataError> {
+        Ok(match kind {
+            "cluster id" => parse::<String>(value).map(|id| cluster.id = StrBytes::from(id)),
+            "features" => match parse::<SavedFeatures>(value) {
+                Some(saved) => Some(saved.restore(cluster)?),
                 None => None,
             },
-            Some(("offsets", group)) => {
-                parse(value).map(|saved| restore_group(cluster, group, &saved))
+            "config" => parse(value).and_then(|saved| restore_settings(cluster, name, &saved)),
+            "acl" => parse(value).and_then(|saved: SavedRules| saved.restore(cluster)),
+            "scram" => parse(value).and_then(|saved: SavedScram| saved.restore(cluster)),
+            "quota" => parse(value).and_then(|saved: SavedQuotas| saved.restore(cluster)),
+            // Looked up with its topic.
+            "start" => Some(()),
+            "topic" => match parse::<SavedTopic>(value) {
+                Some(saved) => restore_topic(cluster, &mut self.store, self.values, name, &saved)?,
+                None => None,
+            },
+            "group" => {
+                parse(value).and_then(|saved: SavedGroupState| saved.restore(cluster, &name.into()))
             }
-            Some(("transaction", id)) => {
-                let saved = parse(value).and_then(|saved: SavedTransaction| saved.transaction());
-                saved.map(|transaction| {
-                    transactions.insert(id.into(), transaction);
-                })
-            }
-            Some(("share", _)) => parse(value).and_then(|saved| restore_share(cluster, &saved)),
-            Some(("start", _)) => Some(()),
-            _ if key == "next producer id" => parse(value).map(|next| next_producer_id = next),
-            _ if key == "cluster id" => {
-                parse::<String>(value).map(|id| cluster.id = StrBytes::from(id))
-            }
+            "offsets" => parse(value).map(|saved| restore_group(cluster, name, &saved)),
+            "share" => parse(value).and_then(|saved| restore_share(cluster, &saved)),
+            "transaction" => parse(value)
+                .and_then(|saved: SavedTransaction| saved.transaction())
+                .map(|transaction| {
+                    self.transactions.insert(name.into(), transaction);
+                }),
+            "next producer id" => parse(value).map(|next| self.next_producer_id = next),
             _ => None,
-        };
-        read.ok_or_else(|| corrupt(key))?;
+        })
     }
-    store
-        .journal
-        .put("cluster id", Some(&cluster.id.to_string()))?;
-    remove_strangers(&store)?;
-    cluster.transactions.restore(next_producer_id, transactions);
-    cluster.topics.note_changes();
-    cluster.groups.offsets.note_changes();
-    cluster.transactions.note_changes();
-    cluster.shares.note_changes();
-    cluster.store = Some(store);
-    transaction::resume(cluster);
-    Ok(())
+
+    /// Everything is there: from now on what changes is stored.
+    fn finish(mut self, cluster: &mut Cluster) -> Result<(), DataError> {
+        let id = cluster.id.to_string();
+        self.store.journal.put("cluster id", Some(&id))?;
+        self.store.save_features(cluster)?;
+        remove_strangers(&self.store)?;
+        cluster
+            .transactions
+            .restore(self.next_producer_id, self.transactions);
+        cluster.topics.note_changes();
+        cluster.groups.offsets.note_changes();
+        cluster.groups.changes.start();
+        cluster.transactions.note_changes();
+        cluster.shares.note_changes();
+        cluster.acls.changes.start();
+        cluster.security.changes.start();
+        cluster.quotas.changes.start();
+        cluster.layers.changes.start();
+        cluster.features.changes.start();
+        cluster.store = Some(self.store);
+        transaction::resume(cluster);
+        Ok(())
+    }
+}
+
+/// Coordinators are there before the groups are: none of them is a new one.
+fn note_coordinators(cluster: &mut Cluster) {
+    let topic = cluster.topics.topic(CoordinatorKind::Group.topic());
+    let partitions = topic.map_or(0, |topic| topic.partitions.len());
+    for index in (0..).map(PartitionId).take(partitions) {
+        crate::group::leader_elected(cluster, index);
+    }
 }
 
 fn parse<T: DeserializeOwned>(value: &Value) -> Option<T> {
@@ -133,6 +216,7 @@ fn restore_topic(
         // Every start is an election.
         partition.leader_epoch = epoch.max(log.epochs().latest().unwrap_or(-1)) + 1;
         partition.log = log;
+        partition.log.lead(partition.leader_epoch);
         partitions.push(partition);
     }
     let topic = Topic {

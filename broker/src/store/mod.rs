@@ -1,5 +1,5 @@
-//! What `--data` keeps on disk: topics, batches, committed offsets, transactions, how far share groups
-//! have come.
+//! What `--data` keeps on disk: topics, batches, groups and their offsets, transactions, how far share
+//! groups have come, rules, credentials, quotas, settings and feature levels.
 //!
 //! ```text
 //!   DIR/lock                                  held by the process that uses the folder
@@ -15,10 +15,12 @@
 //! writes; first a decision, then the markers of it that are in logs, then that it is complete.
 //! Whatever lies between is sent again at the start.
 
+mod changes;
 mod files;
 mod journal;
 mod load;
 mod saved;
+mod saved_admin;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -31,8 +33,10 @@ use self::files::PartitionFiles;
 use self::journal::Journal;
 use self::saved::{SavedGroup, SavedShare, SavedTopic, SavedTransaction};
 use crate::cluster::Cluster;
+use crate::group::SavedGroupState;
 use crate::transaction::State;
 
+pub(crate) use changes::Changes;
 pub(crate) use load::load;
 
 /// Why the folder of `--data` cannot be used.
@@ -54,6 +58,17 @@ pub enum DataError {
         path: PathBuf,
         /// The system's error.
         source: io::Error,
+    },
+    /// The features of the folder are none of the release that is played.
+    #[error(
+        "the folder has the feature {name} at level {level}, which the release that is played does \
+         not have: play the one that made it, or a newer one"
+    )]
+    Feature {
+        /// The feature.
+        name: String,
+        /// Its level.
+        level: i16,
     },
     /// A file is damaged elsewhere than at its end.
     #[error("{path} is damaged: {reason}; to begin anew, delete the folder")]
@@ -164,6 +179,12 @@ impl Store {
                 self.save_log(cluster, topic, index)?;
             }
             self.save_topic(cluster, topic)?;
+        }
+        self.save_admin(cluster)?;
+        for id in cluster.groups.changes.take() {
+            let group = cluster.groups.group(&id);
+            let saved = group.and_then(SavedGroupState::of);
+            self.journal.put(&format!("group/{id}"), saved.as_ref())?;
         }
         for group in cluster.groups.offsets.take_changes() {
             let saved = cluster.groups.offsets.of_group(&group).map(SavedGroup::of);

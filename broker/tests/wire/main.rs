@@ -14,6 +14,8 @@ mod classic_groups;
 mod consumer_groups;
 mod consumer_offsets;
 mod data;
+mod data_admin;
+mod data_groups;
 mod faults;
 mod features;
 mod group_admin;

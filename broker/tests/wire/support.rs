@@ -1,7 +1,9 @@
 //! A raw client: one request, its answer.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
-use thalweg_broker::{Builder, EmbeddedBroker, InMemoryStream};
+use thalweg_broker::{Builder, DataError, EmbeddedBroker, InMemoryStream, StartError};
 use thalweg_protocol::messages::{
     FetchPartition, FetchPartitionData, FetchRequest, FetchResponse, FetchTopic,
     FindCoordinatorRequest, InitProducerIdRequest, PartitionProduceData, PartitionProduceResponse,
@@ -21,6 +23,22 @@ pub(crate) const PORT: u16 = 9092;
 /// Brokers on this runtime.
 pub(crate) fn start(builder: Builder) -> EmbeddedBroker {
     builder.start_here().expect("it starts")
+}
+
+/// Brokers on a folder that others had until now, as `described` says.
+///
+/// Tasks of the brokers that are gone let go of it soon. A child of this process that is just being
+/// started for another test holds it, too, until that child is a program of its own.
+pub(crate) async fn reopen(described: impl Fn() -> Builder) -> EmbeddedBroker {
+    for _ in 0..10_000 {
+        tokio::task::yield_now().await;
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        match described().start_here() {
+            Err(StartError::Data(DataError::InUse { .. })) => {}
+            started => return started.expect("it starts"),
+        }
+    }
+    panic!("the folder stays in use");
 }
 
 /// A connection to a broker.

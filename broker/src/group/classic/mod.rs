@@ -43,6 +43,7 @@ pub(crate) use member::Member;
 pub(crate) use rebalance::handle_timer;
 pub(crate) use sync::sync;
 
+pub(crate) use stored::SavedClassicGroup;
 use stored::Stored;
 
 /// What a timer of a classic group is for.
@@ -154,10 +155,16 @@ fn with_group<T>(
     group_id: &str,
     act: impl FnOnce(&mut ClassicGroup, &mut Scope<'_>) -> T,
 ) -> Option<T> {
-    let Groups { by_id, journal, .. } = &mut cluster.groups;
+    let Groups {
+        by_id,
+        journal,
+        changes,
+        ..
+    } = &mut cluster.groups;
     let Group::Classic(group) = by_id.get_mut(group_id)? else {
         return None;
     };
+    changes.note(|| group.id.clone());
     let mut scope = Scope {
         group_id: group.id.clone(),
         now: cluster.now,

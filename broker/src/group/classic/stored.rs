@@ -4,7 +4,10 @@
 //! again, and when nobody is left. Who was about to join or to get an assignment is not known to the
 //! next coordinator, and has to ask it again.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use thalweg_protocol::messages::{GroupMetadataValue, MemberMetadata};
 use thalweg_protocol::{ErrorCode, StrBytes};
 
@@ -13,6 +16,7 @@ use super::member::{Member, answer_join, answer_sync};
 use super::membership::sync_failed;
 use super::{ClassicGroup, Scope, State};
 use crate::group::journal::{Change, What};
+use crate::group::saved::{maybe_text, maybe_text_of, text};
 
 /// A group as it was written down last.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +27,28 @@ pub(super) struct Stored {
     leader: Option<StrBytes>,
     state_since_ms: Option<i64>,
     members: Vec<(StrBytes, StoredMember)>,
+}
+
+/// What is kept of a group on disk.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct SavedClassicGroup {
+    generation: i32,
+    protocol_type: Option<String>,
+    protocol_name: Option<String>,
+    leader: Option<String>,
+    state_since_ms: i64,
+    members: BTreeMap<String, SavedMember>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct SavedMember {
+    instance_id: Option<String>,
+    client_id: String,
+    client_host: String,
+    session_timeout_ms: i32,
+    rebalance_timeout_ms: i32,
+    metadata: Vec<u8>,
+    assignment: Vec<u8>,
 }
 
 #[derive(Debug, Clone)]
@@ -63,7 +89,65 @@ impl Stored {
     }
 }
 
+impl SavedMember {
+    fn of(member: &StoredMember) -> Self {
+        SavedMember {
+            instance_id: maybe_text_of(&member.instance_id),
+            client_id: member.client_id.to_string(),
+            client_host: member.client_host.to_string(),
+            session_timeout_ms: member.session_timeout_ms,
+            rebalance_timeout_ms: member.rebalance_timeout_ms,
+            metadata: member.metadata.to_vec(),
+            assignment: member.assignment.to_vec(),
+        }
+    }
+
+    fn stored(&self) -> StoredMember {
+        StoredMember {
+            instance_id: maybe_text(&self.instance_id),
+            client_id: text(&self.client_id),
+            client_host: text(&self.client_host),
+            session_timeout_ms: self.session_timeout_ms,
+            rebalance_timeout_ms: self.rebalance_timeout_ms,
+            metadata: self.metadata.clone().into(),
+            assignment: self.assignment.clone().into(),
+        }
+    }
+}
+
 impl ClassicGroup {
+    /// What is kept of it; `None` where nothing was written down yet.
+    pub(in crate::group) fn saved(&self) -> Option<SavedClassicGroup> {
+        let stored = &self.stored;
+        let members = stored.members.iter();
+        Some(SavedClassicGroup {
+            generation: stored.generation,
+            protocol_type: maybe_text_of(&stored.protocol_type),
+            protocol_name: maybe_text_of(&stored.protocol_name),
+            leader: maybe_text_of(&stored.leader),
+            state_since_ms: stored.state_since_ms?,
+            members: members
+                .map(|(id, member)| (id.to_string(), SavedMember::of(member)))
+                .collect(),
+        })
+    }
+
+    /// What the next coordinator will know of it was kept.
+    pub(in crate::group) fn with_stored(mut self, saved: &SavedClassicGroup) -> Self {
+        let members = saved.members.iter();
+        self.stored = Stored {
+            generation: saved.generation,
+            protocol_type: maybe_text(&saved.protocol_type),
+            protocol_name: maybe_text(&saved.protocol_name),
+            leader: maybe_text(&saved.leader),
+            state_since_ms: Some(saved.state_since_ms),
+            members: members
+                .map(|(id, member)| (text(id), member.stored()))
+                .collect(),
+        };
+        self
+    }
+
     /// Writes the group down as it is.
     pub(super) fn store(&mut self, scope: &mut Scope<'_>) {
         let protocol = self.protocol_name.as_deref().unwrap_or_default();

@@ -12,6 +12,7 @@ mod heartbeat;
 mod member;
 mod offsets;
 mod reconcile;
+mod saved;
 mod subscription;
 
 use std::collections::BTreeMap;
@@ -31,6 +32,7 @@ use crate::topic::Topics;
 pub(crate) use heartbeat::{change_coordinator, handle_timer, heartbeat};
 pub(crate) use member::Member;
 pub(super) use offsets::OFFSET_COMMIT_VERSION_MIN;
+pub(crate) use saved::SavedConsumerGroup;
 use subscription::Subscriptions;
 
 /// What a timer of a consumer group is for.

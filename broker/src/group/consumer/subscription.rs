@@ -143,6 +143,19 @@ impl Subscriptions {
         self.resolved.contains_key(regex)
     }
 
+    /// The topics that expressions mean, as they were found.
+    pub(super) fn resolved(&self) -> impl Iterator<Item = (&StrBytes, &BTreeSet<StrBytes>)> {
+        self.resolved.iter()
+    }
+
+    /// An expression means these topics, as was found before.
+    pub(super) fn set_resolved(&mut self, regex: StrBytes, topics: BTreeSet<StrBytes>) {
+        for topic in &topics {
+            self.topics.entry(topic.clone()).or_default().by_regex += 1;
+        }
+        self.resolved.insert(regex, topics);
+    }
+
     /// The topics a member subscribes to that exist.
     pub(super) fn topics_of(&self, member: &Member, topics: &Topics) -> BTreeSet<Uuid> {
         let by_regex = self.resolved.get(&member.topic_regex).into_iter().flatten();

@@ -6,6 +6,7 @@
 
 mod assignor;
 mod heartbeat;
+mod saved;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,6 +14,7 @@ use thalweg_protocol::{StrBytes, Uuid};
 
 pub(crate) use assignor::Assignment;
 pub(crate) use heartbeat::heartbeat;
+pub(crate) use saved::SavedShareGroup;
 
 use self::assignor::{Candidate, assign};
 use super::{Group, GroupTimer};
@@ -146,7 +148,7 @@ pub(super) fn handle_timer(cluster: &mut Cluster, group_id: &StrBytes, timer: Sh
 pub(super) fn change_coordinator(cluster: &mut Cluster, group_id: &StrBytes, is_led: bool) {
     let timeout = ShareConfig::of(cluster, group_id).session_timeout();
     let ends_at = cluster.now.instant + timeout;
-    let Some(Group::Share(group)) = cluster.groups.by_id.get_mut(group_id) else {
+    let Some(Group::Share(group)) = cluster.groups.group_mut(group_id) else {
         return;
     };
     for (member_id, member) in &mut group.members {

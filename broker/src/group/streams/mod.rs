@@ -14,6 +14,7 @@ mod endpoints;
 mod heartbeat;
 mod member;
 mod reconcile;
+mod saved;
 mod tasks;
 mod topics;
 mod topology;
@@ -36,6 +37,7 @@ use topics::Configured;
 use topology::Topology;
 
 pub(crate) use heartbeat::{change_coordinator, handle_timer, heartbeat};
+pub(crate) use saved::SavedStreamsGroup;
 pub(crate) use topics::status::MISSING_INTERNAL_TOPICS;
 
 /// What a timer of a streams group is for.

@@ -22,7 +22,8 @@ use thalweg_protocol::messages::{
 use thalweg_protocol::{ErrorCode, Offset, PartitionId, ProducerId, StrBytes, Uuid};
 
 use crate::support::{
-    PORT, Producer, Raw, batch, find_coordinator, init_transactional, produce, produce_as, start,
+    PORT, Producer, Raw, batch, find_coordinator, init_transactional, produce, produce_as, reopen,
+    start,
 };
 
 const GROUP: &str = "workers";

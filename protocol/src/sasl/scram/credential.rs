@@ -60,6 +60,22 @@ impl ScramCredential {
         Ok(Self::new(mechanism, salt, iterations, &salted))
     }
 
+    /// A credential of what a server has stored of it.
+    ///
+    /// # Errors
+    /// The iterations are too few or too many.
+    pub fn from_keys(
+        mechanism: ScramMechanism,
+        salt: &[u8],
+        iterations: u32,
+        (stored_key, server_key): (&[u8], &[u8]),
+    ) -> Result<Self, SaslError> {
+        let mut credential = Self::from_salted_password(mechanism, &[], salt, iterations)?;
+        credential.stored_key = Secret::new(stored_key);
+        credential.server_key = Secret::new(server_key);
+        Ok(credential)
+    }
+
     fn new(mechanism: ScramMechanism, salt: &[u8], iterations: u32, salted: &Secret) -> Self {
         let client_key = mechanism.client_key(salted);
         ScramCredential {
