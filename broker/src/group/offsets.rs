@@ -37,6 +37,11 @@ impl CommittedOffset {
             number: 0,
         }
     }
+
+    /// Its place in the order of commits.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
 }
 
 /// Offsets by topic and partition. No topic is without partitions.

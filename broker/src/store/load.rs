@@ -247,21 +247,28 @@ fn existing(cluster: &Cluster, replicas: &[i32]) -> Vec<BrokerId> {
 fn restore_group(cluster: &mut Cluster, group: &str, saved: &SavedGroup) {
     let group = StrBytes::from(group);
     crate::group::restore(cluster, &group);
+    let committed = saved.committed.iter().map(|offset| (None, offset));
+    let pending = saved.pending.iter().flat_map(|(producer, offsets)| {
+        let producer = Some(ProducerId(*producer));
+        offsets.iter().map(move |offset| (producer, offset))
+    });
+    // A transaction's offset does not replace one that was committed after it.
+    let mut all: Vec<_> = committed.chain(pending).collect();
+    all.sort_by_key(|(_, offset)| offset.number);
     let offsets = &mut cluster.groups.offsets;
-    for saved in &saved.committed {
+    for (producer, saved) in all {
         let topic = StrBytes::from(saved.topic.as_str());
-        offsets.commit(&group, &topic, PartitionId(saved.partition), saved.offset());
-    }
-    for (producer, pending) in &saved.pending {
-        for saved in pending {
-            let topic = StrBytes::from(saved.topic.as_str());
-            let (producer, partition) = (ProducerId(*producer), PartitionId(saved.partition));
-            offsets.commit_in_transaction(producer, &group, &topic, partition, saved.offset());
+        let (partition, offset) = (PartitionId(saved.partition), saved.offset());
+        match producer {
+            None => offsets.commit(&group, &topic, partition, offset),
+            Some(producer) => {
+                offsets.commit_in_transaction(producer, &group, &topic, partition, offset);
+            }
         }
     }
 }
 
-/// `None` where the topic's id is none. The group is there without members: they join again.
+/// `None` where the topic's id is none. Without anything else of the group it is one without members.
 fn restore_share(cluster: &mut Cluster, saved: &SavedShare) -> Option<()> {
     let topic_id: Uuid = saved.topic_id.parse().ok()?;
     let group_id = StrBytes::from(saved.group.as_str());

@@ -59,6 +59,9 @@ pub(super) struct SavedOffset {
     metadata: String,
     committed_ms: i64,
     expires_ms: Option<i64>,
+    /// The order of commits.
+    #[serde(default)]
+    pub(super) number: u64,
 }
 
 impl SavedGroup {
@@ -88,6 +91,7 @@ fn offsets_of(table: &TopicOffsets) -> Vec<SavedOffset> {
             metadata: offset.metadata.to_string(),
             committed_ms: offset.committed_ms,
             expires_ms: offset.expires_ms,
+            number: offset.number(),
         })
         .collect()
 }

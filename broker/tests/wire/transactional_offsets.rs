@@ -249,6 +249,37 @@ async fn of_two_commits_the_later_one_stands_whichever_ends_last() {
     assert_eq!(told(&mut raw).await, (6, ErrorCode::NONE));
 }
 
+/// Goal: that holds across a kill as well, whichever of the two was committed later.
+#[tokio::test(start_paused = true)]
+async fn the_order_of_commits_outlives_a_kill() {
+    for pending_last in [false, true] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let described = || {
+            let builder = EmbeddedBroker::builder().topic("bids", 2);
+            builder.data(folder.path())
+        };
+        let kafka = start(described());
+        let mut raw = Raw::connect(&kafka, PORT);
+        find_coordinator(&mut raw, 0, "g").await;
+        let producer = producer(&mut raw).await;
+        let pending = offset(producer, 5);
+        if pending_last {
+            raw.call(&commit_request("bids", 0, 6), 9).await;
+            assert_eq!(send(&mut raw, &pending, TWO).await, ErrorCode::NONE);
+        } else {
+            assert_eq!(send(&mut raw, &pending, TWO).await, ErrorCode::NONE);
+            raw.call(&commit_request("bids", 0, 6), 9).await;
+        }
+        drop((kafka, raw));
+        let kafka = reopen(described).await;
+        let mut raw = Raw::connect(&kafka, PORT);
+        assert_eq!(told(&mut raw).await, (6, ErrorCode::UNSTABLE_OFFSET_COMMIT));
+        end(&mut raw, producer, true, 5).await;
+        let stands = if pending_last { 5 } else { 6 };
+        assert_eq!(told(&mut raw).await, (stands, ErrorCode::NONE));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_too_large_or_does_not_exist_is_refused_in_a_transaction_as_well() {
     let (_kafka, mut raw) = with_broker().await;
