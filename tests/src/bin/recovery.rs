@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use thalweg_client::Rng;
-use thalweg_tests::recovery::{Job, RunSettings, run};
+use thalweg_tests::recovery::{Job, Outcome, RunSettings, run};
 
 /// Kills and freezes instances and brokers under running jobs, and checks every output record.
 #[derive(Debug, Parser)]
@@ -64,34 +64,53 @@ enum Broker {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let settings = match settings(&arguments) {
+    let mut settings = match settings(&arguments) {
         Ok(settings) => settings,
         Err(error) => {
             eprintln!("recovery: {error}");
             return ExitCode::FAILURE;
         }
     };
-    println!(
-        "seed {}, logs in {}",
-        settings.seed,
-        settings.folder.display()
-    );
-    match run(&settings, &|line| println!("{line}")).await {
-        Ok(report) => {
-            print!("{report}");
-            if report.is_good() {
-                println!("seed {}: ok", settings.seed);
-                return ExitCode::SUCCESS;
+    let folder = settings.folder.clone();
+    for attempt in 1..=ATTEMPTS {
+        match strike(&settings).await {
+            Outcome::Good => return ExitCode::SUCCESS,
+            Outcome::Wrong => return ExitCode::FAILURE,
+            Outcome::ProvesNothing => {
+                settings.seed += 1;
+                settings.folder = folder.join(format!("again-{attempt}"));
             }
         }
-        Err(error) => println!("FAILED: {error}"),
     }
-    println!(
-        "seed {}: FAILED, see {}",
-        settings.seed,
-        settings.folder.display()
-    );
+    println!("FAILED: {ATTEMPTS} runs, and none of them proves anything");
     ExitCode::FAILURE
+}
+
+/// Blows may fall where they do no harm: so many runs are made until one proves something.
+const ATTEMPTS: u32 = 3;
+
+/// One run, which is told.
+async fn strike(settings: &RunSettings) -> Outcome {
+    let (seed, folder) = (settings.seed, settings.folder.display());
+    println!("seed {seed}, logs in {folder}");
+    let outcome = match run(settings, &|line| println!("{line}")).await {
+        Ok(report) => {
+            print!("{report}");
+            report.outcome()
+        }
+        Err(error) => {
+            println!("FAILED: {error}");
+            Outcome::Wrong
+        }
+    };
+    match outcome {
+        Outcome::Good => println!("seed {seed}: ok"),
+        Outcome::ProvesNothing => {
+            println!("seed {seed} proves nothing: no blow did the canary any harm");
+        }
+        Outcome::Wrong => println!("seed {seed}: FAILED, see {folder}"),
+    }
+    outcome
 }
 
 fn settings(arguments: &Arguments) -> Result<RunSettings, String> {

@@ -101,4 +101,4 @@ impl Job {
 pub use checker::{Fault, SeenRecord, Verdict, check};
 pub use error::RunError;
 pub use plan::{Blow, PlanSettings, PlannedBlow, plan};
-pub use run::{Report, RunSettings, run};
+pub use run::{Outcome, Report, RunSettings, run};

@@ -51,24 +51,43 @@ pub struct Report {
     pub verdicts: Vec<(Job, Verdict)>,
 }
 
+/// What a run, or the output of one job, amounts to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// Exactly-once jobs are exact, and a job that is not shows duplicates.
+    Good,
+    /// The job that stands for a checker that can see shows no duplicates: the blows fell where they
+    /// did no harm, and that the others are exact means little.
+    ProvesNothing,
+    /// An output is wrong.
+    Wrong,
+}
+
 impl Report {
-    /// True if every exactly-once job is exact, and every at-least-once job, which stands for a
-    /// checker that can see, shows duplicates.
+    /// The worst of what the jobs have written.
     #[must_use]
-    pub fn is_good(&self) -> bool {
-        self.verdicts
-            .iter()
-            .all(|(job, verdict)| is_as_expected(job, verdict))
+    pub fn outcome(&self) -> Outcome {
+        let outcomes = self.verdicts.iter();
+        let outcomes = outcomes.map(|(job, verdict)| outcome_of(job, verdict));
+        outcomes.max().unwrap_or(Outcome::ProvesNothing)
     }
 }
 
-fn is_as_expected(job: &Job, verdict: &Verdict) -> bool {
-    let lost = verdict.count(Fault::Lost);
+fn outcome_of(job: &Job, verdict: &Verdict) -> Outcome {
     if job.exactly_once {
-        verdict.is_exact() && verdict.inputs > 0
-    } else {
-        // Its running counts jump where records were counted twice; only a copy shows a loss.
-        verdict.count(Fault::Duplicated) > 0 && (lost == 0 || job.mode != Mode::Pass)
+        return match (verdict.is_exact(), verdict.inputs) {
+            (false, _) => Outcome::Wrong,
+            (true, 0) => Outcome::ProvesNothing,
+            (true, _) => Outcome::Good,
+        };
+    }
+    // Its running counts jump where records were counted twice; only a copy shows a loss.
+    if verdict.count(Fault::Lost) > 0 && job.mode == Mode::Pass {
+        return Outcome::Wrong;
+    }
+    match verdict.count(Fault::Duplicated) {
+        0 => Outcome::ProvesNothing,
+        _ => Outcome::Good,
     }
 }
 
@@ -88,10 +107,10 @@ impl fmt::Display for Report {
             } else {
                 "must show duplicates"
             };
-            let met = if is_as_expected(job, verdict) {
-                "ok"
-            } else {
-                "FAILED"
+            let met = match outcome_of(job, verdict) {
+                Outcome::Good => "ok",
+                Outcome::ProvesNothing => "proves nothing",
+                Outcome::Wrong => "FAILED",
             };
             writeln!(f, "{met}: {} ({expected}): {verdict}", job.name)?;
         }
@@ -121,7 +140,8 @@ pub async fn run(settings: &RunSettings, say: &(dyn Fn(&str) + Sync)) -> Result<
     };
     say(&kafka.to_string());
     let outcome = run_on(&mut kafka, settings, say).await;
-    if !outcome.as_ref().is_ok_and(Report::is_good) {
+    let is_good = |report: &Report| report.outcome() == Outcome::Good;
+    if !outcome.as_ref().is_ok_and(is_good) {
         kafka.keep_folder();
     }
     outcome
@@ -267,5 +287,51 @@ async fn come_back(
             .flatten()
             .try_for_each(Instance::wake),
         Blow::KillBroker { broker, .. } => kafka.restart(broker).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! Goal: a run is judged by its worst job, and one whose canary saw nothing does not pass for proof.
+
+    use super::super::SeenRecord;
+    use super::*;
+
+    /// What a job made of two numbers, each of them written so many times.
+    fn verdict(times: [usize; 2]) -> Verdict {
+        let record = |value: usize| SeenRecord {
+            key: "k".to_owned(),
+            value: value.to_string(),
+            timestamp: 0,
+        };
+        let input: Vec<_> = (0..2).map(record).collect();
+        let output = (0..2).flat_map(|value| vec![record(value); times[value]]);
+        check(Mode::Pass, &input, &output.collect::<Vec<_>>())
+    }
+
+    fn outcome(verdicts: &[(Job, [usize; 2])]) -> Outcome {
+        let verdicts = verdicts.iter();
+        let report = Report {
+            blows: Vec::new(),
+            verdicts: verdicts
+                .map(|(job, times)| (*job, verdict(*times)))
+                .collect(),
+        };
+        report.outcome()
+    }
+
+    #[test]
+    fn a_run_is_as_good_as_its_worst_job() {
+        let (pass, canary) = (Job::PASS, Job::CANARY);
+        assert_eq!(outcome(&[(pass, [1, 1]), (canary, [1, 2])]), Outcome::Good);
+        let nothing = outcome(&[(pass, [1, 1]), (canary, [1, 1])]);
+        assert_eq!(nothing, Outcome::ProvesNothing);
+        assert_eq!(outcome(&[]), Outcome::ProvesNothing);
+        for (wrong, seen) in [([1, 2], [1, 2]), ([1, 0], [1, 2]), ([1, 1], [0, 2])] {
+            let outcome = outcome(&[(pass, wrong), (canary, seen)]);
+            assert_eq!(outcome, Outcome::Wrong, "{wrong:?} {seen:?}");
+        }
+        let both = outcome(&[(pass, [1, 2]), (canary, [1, 1])]);
+        assert_eq!(both, Outcome::Wrong);
     }
 }
