@@ -90,7 +90,7 @@ impl ConfigResource {
             ConfigResource::Topic(name) => {
                 let topic = cluster.topics.topic(name);
                 let own = topic.map(|topic| topic.config.own().clone());
-                own.unwrap_or_else(|| Settings::new(crate::settings::TOPIC_KEYS))
+                own.unwrap_or_else(|| Settings::of_topic(cluster.release))
             }
             ConfigResource::Broker(id) => cluster.layers.dynamic(*id),
             ConfigResource::BrokerLogger(_) => Settings::new(&[]),

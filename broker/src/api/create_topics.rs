@@ -163,7 +163,7 @@ fn config(cluster: &Cluster, topic: &CreatableTopic) -> Result<TopicConfig, Faul
     }
     let pairs = topic.configs.iter();
     let pairs = pairs.filter_map(|row| Some((&*row.name, row.value.as_deref()?)));
-    let config = TopicConfig::with(pairs, &cluster.settings);
+    let config = TopicConfig::with(pairs, &cluster.settings, cluster.release);
     let config = config.map_err(|error| match error {
         SettingError::UnknownKey { key, .. } => {
             refused(format!("Unknown topic config name: {key}"))

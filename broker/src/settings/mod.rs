@@ -14,13 +14,15 @@ mod value;
 
 use std::collections::BTreeMap;
 
+use crate::release::Release;
+
 pub(crate) use broker_keys::BROKER_KEYS;
 pub(crate) use client_metrics_keys::CLIENT_METRICS_KEYS;
 pub(crate) use dynamic_keys::is_dynamic;
 pub(crate) use group_keys::{GROUP_KEYS, broker_key_of_group_key};
 pub(crate) use kept_keys::KEPT_KEYS;
 pub(crate) use layers::{ConfigSource, LayerKey, Layers};
-pub(crate) use topic_keys::TOPIC_KEYS;
+use topic_keys::{TOPIC_KEYS, TOPIC_KEYS_OF_4_4};
 pub(crate) use value::{Definition, Value};
 
 /// Why a setting was refused.
@@ -75,6 +77,18 @@ impl Settings {
         Settings {
             kept: KEPT_KEYS,
             ..Settings::new(BROKER_KEYS)
+        }
+    }
+
+    /// A topic's, all at their defaults, with the keys that the release has.
+    pub(crate) fn of_topic(release: Release) -> Self {
+        let kept = match release >= Release::of(4, 4) {
+            true => TOPIC_KEYS_OF_4_4,
+            false => &[],
+        };
+        Settings {
+            kept,
+            ..Settings::new(TOPIC_KEYS)
         }
     }
 
@@ -198,10 +212,11 @@ mod tests {
 
     use super::*;
 
-    const TABLES: [&[Definition]; 5] = [
+    const TABLES: [&[Definition]; 6] = [
         BROKER_KEYS,
         KEPT_KEYS,
         TOPIC_KEYS,
+        TOPIC_KEYS_OF_4_4,
         GROUP_KEYS,
         CLIENT_METRICS_KEYS,
     ];

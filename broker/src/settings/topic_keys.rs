@@ -214,3 +214,34 @@ pub(crate) const TOPIC_KEYS: &[Definition] = &[
         "Whether a replica that is not in sync may lead.",
     ),
 ];
+
+/// Those that came with Kafka 4.4, by key.
+pub(crate) const TOPIC_KEYS_OF_4_4: &[Definition] = &[
+    row(
+        "errors.deadletterqueue.group.enable",
+        Kind::Flag,
+        "false",
+        "Kept and shown.",
+    ),
+    row(
+        "max.decompressed.message.bytes",
+        Kind::Int {
+            min: 1,
+            max: i32::MAX - 8,
+        },
+        "2147483639",
+        "Kept and shown.",
+    ),
+    row(
+        "remote.copy.lag.bytes",
+        Kind::Long { min: -1 },
+        "-1",
+        "Kept and shown.",
+    ),
+    row(
+        "remote.copy.lag.ms",
+        Kind::Long { min: -1 },
+        "0",
+        "Kept and shown.",
+    ),
+];

@@ -191,7 +191,7 @@ fn restore_topic(
     };
     let configs = saved.configs.iter();
     let configs = configs.map(|(key, value)| (key.as_str(), value.as_str()));
-    let Ok(config) = TopicConfig::with(configs, &cluster.settings) else {
+    let Ok(config) = TopicConfig::with(configs, &cluster.settings, cluster.release) else {
         return Ok(None);
     };
     let mut partitions = Vec::new();

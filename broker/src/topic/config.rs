@@ -1,6 +1,7 @@
 //! A topic's settings: its own where it has any, else the broker's.
 
-use crate::settings::{SettingError, Settings, TOPIC_KEYS, Value};
+use crate::release::Release;
+use crate::settings::{SettingError, Settings, Value};
 
 /// The settings of a topic.
 #[derive(Debug, Clone)]
@@ -121,15 +122,16 @@ fn broker_keys_of(key: &str) -> BrokerKeys {
 }
 
 impl TopicConfig {
-    /// With these settings in the place of those it had.
+    /// With these settings, of those that topics of the release have.
     ///
     /// # Errors
     /// A key or a value that is not one.
     pub(crate) fn with<'a>(
         pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
         broker: &Settings,
+        release: Release,
     ) -> Result<Self, SettingError> {
-        let mut own = Settings::new(TOPIC_KEYS);
+        let mut own = Settings::of_topic(release);
         for (key, value) in pairs {
             own.set(key, value)?;
         }

@@ -536,3 +536,47 @@ async fn the_cluster_tells_of_itself() {
     let answer = client.call(&gone, 0).await;
     assert_eq!(answer.error_code, ErrorCode::BROKER_ID_NOT_REGISTERED);
 }
+
+/// Goal: topics have the settings of the release that is played: 33 in Kafka 4.3, 37 in 4.4.
+#[tokio::test(start_paused = true)]
+async fn a_topic_has_the_settings_of_the_release() {
+    let unknown = ErrorCode::INVALID_CONFIG;
+    for (release, count, expected) in [("4.3", 33, unknown), ("4.4", 37, ErrorCode::NONE)] {
+        let builder = EmbeddedBroker::builder().as_version(release).topic("t", 1);
+        let kafka = builder.start_here().expect("started");
+        let mut client = Raw::connect(&kafka, PORT);
+        let resource = DescribeConfigsResource {
+            resource_type: TOPIC,
+            resource_name: "t".into(),
+            configuration_keys: None,
+            ..Default::default()
+        };
+        let all = DescribeConfigsRequest {
+            resources: vec![resource],
+            ..Default::default()
+        };
+        let answer = client.call(&all, 4).await;
+        assert_eq!(answer.results[0].configs.len(), count, "{release}");
+        let config = IncrementalAlterableConfig {
+            name: "remote.copy.lag.ms".into(),
+            value: Some("7".into()),
+            ..Default::default()
+        };
+        let resource = IncrementalAlterConfigsResource {
+            resource_type: TOPIC,
+            resource_name: "t".into(),
+            configs: vec![config],
+            ..Default::default()
+        };
+        let request = IncrementalAlterConfigsRequest {
+            resources: vec![resource],
+            ..Default::default()
+        };
+        let answer = client.call(&request, 1).await;
+        assert_eq!(answer.responses[0].error_code, expected, "{release}");
+        if expected == ErrorCode::NONE {
+            let shown = described(&mut client, TOPIC, "t", "remote.copy.lag.ms").await;
+            assert_eq!(shown.0, "7");
+        }
+    }
+}
