@@ -204,7 +204,7 @@ pub async fn read_in_group(around: Surroundings, name: String, seen: Seen, seed:
                 note_seen(&fetched, &mut decoder, &seen);
                 fetched_last += 1;
                 // Commits now and then, so that some is read again.
-                if fetched_last % 3 == 0
+                if fetched_last.is_multiple_of(3)
                     && let Err(error) = consumer.commit_fetched(&fetched).await
                 {
                     around.trace.note(format_args!("{name}: {error}"));

@@ -55,7 +55,7 @@ impl GroupLog {
 /// A request whose answer is looked at.
 pub(super) enum Exchange {
     Other,
-    Sync(i16, SyncGroupRequest),
+    Sync(i16, Box<SyncGroupRequest>),
     /// Of which only the error code is wanted.
     Told(ApiKey, i16),
 }
@@ -64,7 +64,7 @@ impl Exchange {
     pub(super) fn asked(api: ApiKey, version: i16, mut body: Decoder) -> Self {
         match api {
             ApiKey::SyncGroup => match SyncGroupRequest::decode(&mut body, version) {
-                Ok(request) => Exchange::Sync(version, request),
+                Ok(request) => Exchange::Sync(version, Box::new(request)),
                 Err(_) => Exchange::Other,
             },
             ApiKey::EndTxn
