@@ -189,6 +189,16 @@ pub const MAY_DIFFER: &[MayDiffer] = &[
         "transactionStates.topics.partitions",
         &[],
     ),
+    unordered("ConsumerGroupDescribe", "groups", &["groupId"]),
+    unordered("ConsumerGroupDescribe", "subscribedTopicNames", &[]),
+    unordered(
+        "ConsumerGroupDescribe",
+        "topicPartitions",
+        &["topicName", "topicId"],
+    ),
+    unordered("ConsumerGroupDescribe", "topicPartitions.partitions", &[]),
+    unordered("ConsumerGroupHeartbeat", "topicPartitions", &["topicId"]),
+    unordered("ConsumerGroupHeartbeat", "topicPartitions.partitions", &[]),
     unordered("DescribeGroups", "groups", &["groupId"]),
     unordered(
         "DescribeGroups",

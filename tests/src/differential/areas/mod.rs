@@ -1,6 +1,7 @@
 //! The sequences of requests, by what they are about.
 
 mod classic;
+mod consumer;
 mod draw;
 mod logs;
 mod offsets;
@@ -32,4 +33,4 @@ macro_rules! areas {
     };
 }
 
-areas!(classic, logs, offsets, topics, transactions);
+areas!(classic, consumer, logs, offsets, topics, transactions);
