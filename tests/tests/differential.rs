@@ -148,10 +148,11 @@ async fn an_altered_answer_is_told() {
     let area = AREAS.iter().find(|area| area.name == "logs");
     let area = area.expect("the area of logs");
     let none: Canary = ("", |_| {}, "");
-    for (number, (api, change, field)) in [none].iter().chain(CANARIES).enumerate() {
+    let canaries = [none].into_iter().chain(CANARIES.iter().copied());
+    for (number, (api, change, field)) in canaries.enumerate() {
         let mut left_until_change = 2;
         let alteration: Alteration = Box::new(move |asked, answer| {
-            if asked == *api {
+            if asked == api {
                 left_until_change -= 1;
                 if left_until_change == 0 {
                     change(answer);
@@ -166,7 +167,7 @@ async fn an_altered_answer_is_told() {
         let tally = (area.run)(pair, Rng::from_seed(7), 80).await.end();
         let found = tally.differences.iter();
         let found: Vec<&str> = found
-            .filter(|difference| difference.call.api == *api)
+            .filter(|difference| difference.call.api == api)
             .flat_map(|difference| &difference.found)
             .map(|(path, _, _)| path.as_str())
             .collect();
