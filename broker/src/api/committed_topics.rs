@@ -124,10 +124,6 @@ pub(super) struct Outcomes {
 }
 
 impl Outcomes {
-    pub(super) fn is_empty(&self) -> bool {
-        self.in_order.is_empty()
-    }
-
     pub(super) fn in_order(self) -> Vec<TopicOutcome> {
         self.in_order
     }

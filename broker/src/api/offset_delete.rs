@@ -35,8 +35,7 @@ pub(super) fn offset_delete(
                 outcomes.add(&name, index, denied);
                 continue;
             }
-            // Whether the topic has the partition is not looked at.
-            match cluster.topics.topic(&topic.name) {
+            match cluster.topics.partition(&topic.name, index) {
                 Some(_) => known.push((&topic.name, index)),
                 None => outcomes.add(&name, index, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
             }
@@ -51,9 +50,10 @@ pub(super) fn offset_delete(
                 outcomes.add(&TopicName::Name(topic.clone()), index, error);
             }
         }
-        // As Kafka does: what it knows of topics hides what it has against the group.
-        Err(_) if !outcomes.is_empty() => {}
-        Err(error) => error_code = error,
+        Err(error) => {
+            error_code = error;
+            outcomes = Outcomes::default();
+        }
     }
     OffsetDeleteResponse {
         error_code,

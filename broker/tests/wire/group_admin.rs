@@ -181,9 +181,9 @@ async fn offsets_of_topics_that_members_read_stay() {
     assert_eq!(
         errors.collect::<Vec<_>>(),
         [
-            ("gone", 0, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
+            ("bids", 9, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
             ("bids", 0, ErrorCode::GROUP_SUBSCRIBED_TO_TOPIC),
-            ("bids", 9, ErrorCode::GROUP_SUBSCRIBED_TO_TOPIC),
+            ("gone", 0, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
         ]
     );
     // It reads something else now.
