@@ -71,6 +71,8 @@ pub(crate) enum SequenceError {
     OldProducerEpoch { known: i16 },
     /// The sequence number does not follow the last one.
     OutOfOrder { last_sequence: i32 },
+    /// The producer has a transaction open here, and the batch is not of it.
+    OutsideTransaction,
 }
 
 /// A transaction's end, as its marker says it.
@@ -110,25 +112,25 @@ impl Producers {
             let known = entry.producer_epoch;
             return Err(SequenceError::OldProducerEpoch { known });
         }
-        if batch.producer_epoch() > entry.producer_epoch {
-            if base != 0 && entry.producer_epoch != -1 {
-                let last_sequence = entry.last_sequence();
-                return Err(SequenceError::OutOfOrder { last_sequence });
-            }
-            return Ok(None);
-        }
-        if let Some(known) = entry.duplicate_of(base, last) {
-            return Ok(Some(known));
-        }
         let last_sequence = entry.last_sequence();
-        let follows = match last_sequence {
-            i32::MAX => base == 0,
-            last_sequence => base == last_sequence + 1,
+        let follows = if batch.producer_epoch() > entry.producer_epoch {
+            base == 0 || entry.producer_epoch == -1
+        } else {
+            if let Some(known) = entry.duplicate_of(base, last) {
+                return Ok(Some(known));
+            }
+            match last_sequence {
+                i32::MAX => base == 0,
+                last_sequence => base == last_sequence + 1,
+            }
         };
-        if follows {
-            return Ok(None);
+        if !follows {
+            return Err(SequenceError::OutOfOrder { last_sequence });
         }
-        Err(SequenceError::OutOfOrder { last_sequence })
+        if entry.transaction_start.is_some() && !batch.is_transactional() {
+            return Err(SequenceError::OutsideTransaction);
+        }
+        Ok(None)
     }
 
     /// Remembers a batch that lies at `base_offset`.

@@ -30,6 +30,8 @@ pub(in crate::api) struct InspectedPartition {
     pub(in crate::api) index: PartitionId,
     /// What the first batch claims.
     pub(in crate::api) compression: Option<Compression>,
+    /// How long the one batch is, or why it is not one.
+    pub(in crate::api) bytes: Result<usize, Fault>,
     /// The batch and its facts, or why it cannot be appended anywhere.
     pub(in crate::api) batch: Result<Inspection, Fault>,
 }
@@ -99,10 +101,16 @@ pub(in crate::api) fn inspect(request: ProduceRequest) -> Inspected {
     let partition = |data: thalweg_protocol::messages::PartitionProduceData| {
         let records = data.records.unwrap_or_default();
         let first = RecordBatches::new(&records).next().and_then(Result::ok);
+        let compression = first.and_then(|batch| batch.compression().ok());
+        let one = one_batch(&records);
         InspectedPartition {
             index: data.index,
-            compression: first.and_then(|batch| batch.compression().ok()),
-            batch: inspect_records(records),
+            compression,
+            bytes: one
+                .as_ref()
+                .map(RecordBatch::encoded_len)
+                .map_err(Fault::clone),
+            batch: one.and_then(|batch| inspect_batch(&records, &batch)),
         }
     };
     let topic = |data: thalweg_protocol::messages::TopicProduceData| InspectedTopic {
@@ -124,8 +132,9 @@ thread_local! {
         RefCell::new((Columns::new(), Decompressor::new()));
 }
 
-fn inspect_records(records: Bytes) -> Result<Inspection, Fault> {
-    let mut batches = RecordBatches::new(&records);
+/// The one batch that there may be.
+fn one_batch(records: &Bytes) -> Result<RecordBatch<'_>, Fault> {
+    let mut batches = RecordBatches::new(records);
     let batch = match batches.next() {
         None => {
             return Err(Fault::new(
@@ -144,9 +153,13 @@ fn inspect_records(records: Bytes) -> Result<Inspection, Fault> {
         let message = "Produce requests with version 3 or higher are only allowed to contain exactly one record batch";
         return Err(Fault::new(ErrorCode::INVALID_RECORD, message));
     }
-    check_header(&batch)?;
+    Ok(batch)
+}
+
+fn inspect_batch(records: &Bytes, batch: &RecordBatch<'_>) -> Result<Inspection, Fault> {
+    check_header(batch)?;
     let facts = READER.with_borrow_mut(|(columns, decompressor)| {
-        let rows = columns.decode(&batch, decompressor).map_err(|error| {
+        let rows = columns.decode(batch, decompressor).map_err(|error| {
             let code = match error {
                 thalweg_protocol::records::RecordError::CrcMismatch { .. } => {
                     ErrorCode::CORRUPT_MESSAGE
@@ -155,7 +168,7 @@ fn inspect_records(records: Bytes) -> Result<Inspection, Fault> {
             };
             Fault::new(code, error.to_string())
         })?;
-        Ok(facts_of(&batch, &rows))
+        Ok(facts_of(batch, &rows))
     })?;
     Ok(Inspection {
         bytes: records.clone(),
@@ -192,8 +205,6 @@ fn check_header(batch: &RecordBatch<'_>) -> Result<(), Fault> {
             batch.base_sequence(),
             batch.producer_id()
         )
-    } else if batch.is_transactional() && batch.producer_id().0 < 0 {
-        "Transactional record batch without a producer id".to_owned()
     } else {
         return Ok(());
     };

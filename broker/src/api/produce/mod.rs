@@ -251,6 +251,7 @@ fn append(
         ));
     };
     check_compression(sent.compression, caller.version)?;
+    let bytes = sent.bytes?;
     if ![ALL, NONE, LEADER].contains(&acks) {
         let message = "Produce request specified an invalid value for required acks.";
         return Err(Fault::new(ErrorCode::INVALID_REQUIRED_ACKS, message));
@@ -271,6 +272,8 @@ fn append(
         );
         return Err(Fault::new(ErrorCode::NOT_ENOUGH_REPLICAS, message).by_log());
     }
+    // As Kafka does: what is too large is not looked into.
+    check_size(&found.config, bytes)?;
     let inspection = sent.batch?;
     check_topic(&found.config, &inspection, cluster.now.wall_ms)?;
     let how = AppendAs {
@@ -284,7 +287,8 @@ fn append(
         segment_ms: found.config.segment_ms(),
     };
     let view = only_batch(&inspection.bytes).expect("inspected");
-    if view.is_transactional() {
+    // As Kafka does: without a producer it belongs to no transaction, whatever it says of itself.
+    if view.is_transactional() && view.producer_id().0 >= 0 {
         let place = (topic, index);
         crate::transaction::check_produce(cluster, caller, transactional_id.as_ref(), &view, place)
             .map_err(|code| {
@@ -328,17 +332,22 @@ fn check_compression(compression: Option<Compression>, version: i16) -> Result<(
     Ok(())
 }
 
+/// Whether the topic takes batches of that size.
+fn check_size(config: &TopicConfig, bytes: usize) -> Result<(), Fault> {
+    let most = config.message_bytes_max();
+    if bytes <= most {
+        return Ok(());
+    }
+    let message = format!(
+        "The record batch size in the append is {bytes} bytes which exceeds the maximum configured value of {most}."
+    );
+    Err(Fault::new(ErrorCode::MESSAGE_TOO_LARGE, message))
+}
+
 /// Whether the topic takes the batch.
 fn check_topic(config: &TopicConfig, inspection: &Inspection, now_ms: i64) -> Result<(), Fault> {
     let facts = &inspection.facts;
-    let (bytes, most) = (inspection.bytes.len(), config.message_bytes_max());
-    if bytes > most {
-        let message = format!(
-            "The record batch size in the append is {bytes} bytes which exceeds the maximum configured value of {most}."
-        );
-        return Err(Fault::new(ErrorCode::MESSAGE_TOO_LARGE, message));
-    }
-    let segment = config.segment_bytes();
+    let (bytes, segment) = (inspection.bytes.len(), config.segment_bytes());
     if bytes > segment {
         let message = format!(
             "Message batch size is {bytes} bytes in append to partition, which exceeds the maximum configured segment size of {segment}."
@@ -412,6 +421,13 @@ fn check_producer(
                 partition.log.end()
             );
             Err(Fault::new(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER, message).by_log())
+        }
+        Err(SequenceError::OutsideTransaction) => {
+            let message = format!(
+                "Expected transactional write from producer {id} at offset {} in partition {topic}-{index}",
+                partition.log.end()
+            );
+            Err(Fault::new(ErrorCode::INVALID_TXN_STATE, message).by_log())
         }
     }
 }
