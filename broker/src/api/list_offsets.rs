@@ -9,7 +9,7 @@ use thalweg_protocol::{ErrorCode, Offset, StrBytes};
 
 use crate::acl::Operation;
 use crate::cluster::{Caller, Cluster};
-use crate::log::{Log, StoredBatch};
+use crate::log::{Log, Segment, StoredBatch};
 use crate::topic::Partition;
 
 const LATEST: i64 = -1;
@@ -106,27 +106,39 @@ fn find(partition: &Partition, timestamp: i64, committed: bool) -> Option<(i64, 
         EARLIEST | EARLIEST_LOCAL => Some((log.start(), -1, epoch_at(log.start()))),
         LATEST_TIERED | EARLIEST_PENDING_UPLOAD => None,
         MAX_TIMESTAMP => {
-            let (offset, timestamp) = latest_record(log)?;
-            (offset < until).then(|| (offset, timestamp, epoch_at(offset)))
+            let (offset, timestamp, leader_epoch) = latest_record(log)?;
+            (offset < until).then_some((offset, timestamp, leader_epoch))
         }
         wanted => {
-            let batch = log.first_batch_at(wanted, until)?;
-            let (offset, timestamp) = first_record_at(batch, wanted, log.start())?;
+            let (offset, timestamp) = first_record_of(log, wanted)?;
             (offset < until).then(|| (offset, timestamp, epoch_at(offset)))
         }
     }
 }
 
-/// The first record with the largest timestamp of all.
-fn latest_record(log: &Log) -> Option<(i64, i64)> {
-    let largest = log
-        .segments()
-        .map(crate::log::Segment::max_timestamp)
-        .max()?;
-    let batch = log
-        .first_batch_at(largest, i64::MAX)
-        .filter(|_| largest >= 0)?;
-    first_record_at(batch, largest, log.start())
+/// The first record with the largest timestamp of all, and the leader epoch it was written in. As Kafka
+/// does, it looks at whole segments: the record may lie before the log's start.
+fn latest_record(log: &Log) -> Option<(i64, i64, i32)> {
+    let mut segments = log.segments();
+    let largest = segments.clone().map(Segment::max_timestamp).max()?;
+    if largest < 0 {
+        return None;
+    }
+    let segment = segments.find(|segment| segment.max_timestamp() == largest)?;
+    let mut batches = segment.batches().iter();
+    let batch = batches.find(|batch| batch.max_timestamp() == largest)?;
+    let (offset, timestamp) = first_record_at(batch, largest, i64::MIN)?;
+    Some((offset, timestamp, batch.leader_epoch()))
+}
+
+/// The first record of `wanted` or later. As Kafka does, it looks for it in one segment alone, the first
+/// that reaches so far.
+fn first_record_of(log: &Log, wanted: i64) -> Option<(i64, i64)> {
+    let mut segments = log.segments();
+    let segment = segments.find(|segment| segment.newest_ms() >= wanted)?;
+    let batches = segment.batches_from(log.start());
+    let mut late = batches.filter(|batch| batch.max_timestamp() >= wanted);
+    late.find_map(|batch| first_record_at(batch, wanted, log.start()))
 }
 
 /// The first record of `wanted` or later within a batch.

@@ -103,7 +103,7 @@ impl Log {
         &self.epochs
     }
 
-    pub(crate) fn segments(&self) -> impl DoubleEndedIterator<Item = &Segment> {
+    pub(crate) fn segments(&self) -> impl DoubleEndedIterator<Item = &Segment> + Clone {
         self.segments.iter()
     }
 
@@ -215,23 +215,26 @@ impl Log {
         true
     }
 
-    /// The batches from the one that holds `from` up to the offset `until`, at most `bytes_max` of
-    /// them; a first batch that is larger only where `one_anyway`. Returns the end of what was read.
+    /// The batches of one segment from the one that holds `from` up to the offset `until`, at most
+    /// `bytes_max` of them; a first batch that is larger only where `one_anyway`. Returns the end of
+    /// what was read, and whether `bytes_max` left a batch out.
     pub(crate) fn read(
         &self,
         from: i64,
         until: i64,
         bytes_max: usize,
         one_anyway: bool,
-    ) -> (Bytes, i64) {
+    ) -> (Bytes, i64, bool) {
         let mut taken: Vec<&StoredBatch> = Vec::new();
         let mut total = 0;
         let mut end = from;
-        for batch in self.batches_from(from) {
+        let mut is_cut = false;
+        for batch in self.segment_from(from).flat_map(|it| it.batches_from(from)) {
             if batch.last_offset() >= until {
                 break;
             }
             if total + batch.len() > bytes_max && !(one_anyway && taken.is_empty()) {
+                is_cut = true;
                 break;
             }
             total += batch.len();
@@ -239,13 +242,13 @@ impl Log {
             taken.push(batch);
         }
         if let [one] = taken.as_slice() {
-            return (one.bytes().clone(), end);
+            return (one.bytes().clone(), end, is_cut);
         }
         let mut all = BytesMut::with_capacity(total);
         for batch in taken {
             all.extend_from_slice(batch.bytes());
         }
-        (all.freeze(), end)
+        (all.freeze(), end, is_cut)
     }
 
     /// Flips the last byte of the batch that holds `offset`. Whether there is one.
@@ -254,16 +257,29 @@ impl Log {
         segments.any(|segment| offset >= self.start && segment.damage(offset))
     }
 
-    /// How many bytes [`read`](Self::read) would find, counted up to `enough` and no further.
+    /// How many bytes [`read`](Self::read) would find, counted up to `enough` and no further. Where
+    /// another segment follows, enough: no waiting lets it find more.
     pub(crate) fn bytes_between(&self, from: i64, until: i64, enough: usize) -> usize {
         let mut total = 0;
-        for batch in self.batches_from(from) {
+        let segment = self.segment_from(from);
+        if segment.clone().any(|segment| segment.end() < until) {
+            return enough;
+        }
+        for batch in segment.flat_map(|it| it.batches_from(from)) {
             if batch.last_offset() >= until || total >= enough {
                 break;
             }
             total += batch.len();
         }
         total
+    }
+
+    /// The one segment that is read for `from`, if there is any: the first that reaches behind it.
+    fn segment_from(&self, from: i64) -> impl Iterator<Item = &Segment> + Clone {
+        let first = self
+            .segments
+            .partition_point(|segment| segment.end() <= from);
+        self.segments.get(first).into_iter()
     }
 
     /// All batches from the one on that holds `from` or is the first after it.

@@ -83,13 +83,18 @@ async fn a_committed_transaction_is_read_and_an_aborted_one_is_not() {
     }
     let read = fetch(&mut raw, "t", 0, true).await;
     let partition = &read.responses[0].partitions[0];
-    assert_eq!(committed_values(partition), ["a", "b", "e", "f"]);
+    assert_eq!(committed_values(partition), ["a", "b"]);
+    // The first marker is so much newer than the records that a segment begins with it, and no answer
+    // has more than one.
+    let read = fetch(&mut raw, "t", 2, true).await;
+    let partition = &read.responses[0].partitions[0];
+    assert_eq!(committed_values(partition), ["e", "f"]);
     assert_eq!(
         partition.aborted_transactions.as_ref().map(Vec::len),
         Some(1)
     );
-    let all = fetch(&mut raw, "t", 0, false).await;
-    assert_eq!(values(&all), ["a", "b", "c", "d", "e", "f"]);
+    let all = fetch(&mut raw, "t", 2, false).await;
+    assert_eq!(values(&all), ["c", "d", "e", "f"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -173,10 +173,18 @@ impl ReadAs {
         let from = fetched.asked.fetch_offset.0;
         let of_partition = usize::try_from(fetched.asked.partition_max_bytes).unwrap_or_default();
         let bytes_max = of_partition.min(limits.bytes_left);
-        let (records, end) = log.read(from, self.until(partition), bytes_max, !limits.found_any);
+        let until = self.until(partition);
+        let (records, end, is_cut) = log.read(from, until, bytes_max, !limits.found_any);
+        // Where not even the first batch fits, Kafka leaves the transactions out with the records.
+        let cut_short = records.is_empty() && bytes_max > 0 && from < until;
         limits.found_any |= !records.is_empty();
-        limits.bytes_left = limits.bytes_left.saturating_sub(records.len());
-        if self.committed {
+        // Kafka sends the beginning of a batch that is cut off, and so leaves less to the others.
+        let counted = match is_cut && !records.is_empty() {
+            true => records.len().max(bytes_max),
+            false => records.len(),
+        };
+        limits.bytes_left = limits.bytes_left.saturating_sub(counted);
+        if self.committed && !cut_short {
             let aborted = log.aborted_between(from, end).into_iter();
             let aborted = aborted.map(|range| AbortedTransaction {
                 producer_id: range.producer_id,
