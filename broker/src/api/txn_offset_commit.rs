@@ -84,6 +84,9 @@ fn check_transaction(
         id,
         epoch,
     } = producer;
+    if transaction::has_open(cluster, (*id, *epoch), &place) {
+        return Ok(());
+    }
     let checked = if caller.version >= ADDS_ITSELF {
         transaction::add_partitions(cluster, transactional_id, *id, *epoch, [place])
     } else {

@@ -240,6 +240,20 @@ pub(crate) fn verify_partition(
     Err(ErrorCode::TRANSACTION_ABORTABLE)
 }
 
+/// Whether the producer has a transaction open in the partition. What comes next of it is not checked
+/// again with the coordinator, whatever transactional id it bears.
+pub(crate) fn has_open(
+    cluster: &Cluster,
+    (producer_id, producer_epoch): (ProducerId, i16),
+    (topic, index): &(StrBytes, PartitionId),
+) -> bool {
+    let partition = cluster.topics.partition(topic, *index);
+    let entry = partition.and_then(|partition| partition.log.producers().entry(producer_id));
+    entry.is_some_and(|entry| {
+        entry.transaction_start.is_some() && entry.producer_epoch == producer_epoch
+    })
+}
+
 /// Whether a transactional batch may be written: its partition has to be part of the transaction,
 /// or becomes part of it (KIP-890).
 pub(crate) fn check_produce(
@@ -251,16 +265,10 @@ pub(crate) fn check_produce(
 ) -> Result<(), ErrorCode> {
     let (producer_id, producer_epoch) = (batch.producer_id(), batch.producer_epoch());
     let id = id.ok_or(ErrorCode::INVALID_RECORD)?;
-    // What has an open transaction here was checked with its first batch.
-    let entry = cluster.topics.partition(topic, index);
-    let entry = entry.and_then(|partition| partition.log.producers().entry(producer_id));
-    let open = entry.is_some_and(|entry| {
-        entry.transaction_start.is_some() && entry.producer_epoch == producer_epoch
-    });
-    if open {
+    let place = (topic.clone(), index);
+    if has_open(cluster, (producer_id, producer_epoch), &place) {
         return Ok(());
     }
-    let place = (topic.clone(), index);
     let checked = if caller.version >= PRODUCE_ADDS_FROM {
         add_partitions(cluster, id, producer_id, producer_epoch, [place])
     } else {
