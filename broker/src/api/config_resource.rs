@@ -338,6 +338,14 @@ impl Change<'_> {
             .map_err(|error| fault(&error))
     }
 
+    /// What is wrong with the operation on this key, whatever the value.
+    pub(super) fn operation_fault(&self, settings: &Settings) -> Option<Fault> {
+        match self.op {
+            Op::Append | Op::Subtract => self.of_list(settings).err(),
+            Op::Set | Op::Delete => None,
+        }
+    }
+
     fn of_list(&self, settings: &Settings) -> Result<String, Fault> {
         let append = self.op == Op::Append;
         let definition = settings.definition(self.key);

@@ -46,6 +46,9 @@ fn one(
     }
     let Some(partition) = cluster.topics.partition(topic, index) else {
         answer.error_code = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+        if cluster.topics.topic(topic).is_none() {
+            answer.error_message = Some("This server does not host this topic-partition.".into());
+        }
         return answer;
     };
     answer.error_code = partition.check_leader(caller.node, -1);

@@ -4,12 +4,16 @@ use thalweg_protocol::ErrorCode;
 use thalweg_protocol::messages::{
     IncrementalAlterConfigsRequest, IncrementalAlterConfigsResource,
     IncrementalAlterConfigsResourceResponse, IncrementalAlterConfigsResponse,
+    IncrementalAlterableConfig,
 };
 
-use super::config_resource::{Change, ConfigResource, Op, authorized, check_entries, named_twice};
+use super::config_resource::{
+    Change, ConfigResource, Op, TOPIC, authorized, check_entries, named_twice,
+};
 use super::fault::{Fault, invalid, told};
 use crate::acl::Operation;
 use crate::cluster::{Caller, Cluster};
+use crate::settings::{Settings, TOPIC_KEYS};
 
 /// Changes each resource as a whole or not at all.
 pub(super) fn incremental_alter_configs(
@@ -55,7 +59,11 @@ fn change(
         let missing = entry.value.is_none() && !delete(entry.config_operation);
         (&entry.name, missing)
     }))?;
-    let target = ConfigResource::to_change(caller, kind, name)?;
+    let target = ConfigResource::to_change(caller, kind, name).map_err(|fault| match kind {
+        // Kafka looks at the operations first, and at a topic's name with the values.
+        TOPIC => operations_fault(&resource.configs).unwrap_or(fault),
+        _ => fault,
+    })?;
     authorized(cluster, caller, Operation::AlterConfigs, (kind, name))?;
     let mut changes = Vec::with_capacity(resource.configs.len());
     for entry in &resource.configs {
@@ -75,6 +83,21 @@ fn change(
         return check_loggers(&changes);
     }
     target.change(cluster, &changes, validate_only)
+}
+
+/// What is wrong with the operations on a topic, whatever there is of it.
+fn operations_fault(configs: &[IncrementalAlterableConfig]) -> Option<Fault> {
+    configs.iter().find_map(|entry| {
+        let Some(op) = Op::from_code(entry.config_operation) else {
+            return Some((ErrorCode::UNKNOWN_SERVER_ERROR, String::new()));
+        };
+        let change = Change {
+            key: &entry.name,
+            op,
+            value: entry.value.as_deref().unwrap_or_default(),
+        };
+        change.operation_fault(&Settings::new(TOPIC_KEYS))
+    })
 }
 
 /// There are no loggers whose level could be changed; levels are checked as Kafka does.
