@@ -33,7 +33,8 @@
 //! - A topic has at most 10,000 partitions, a streams topology at most 1,000 sub-topologies and 10,000
 //!   topics; a regular expression of a consumer group has no `\p{…}` classes.
 //! - Groups change their protocol only while they have no members.
-//! - A share group's first heartbeat brings the assignment already; there is no dead-letter topic.
+//! - Share groups have no dead-letter topic. Where Kafka acquires records in parts, as it keeps them in
+//!   memory, they are acquired together.
 //! - [`Builder::data`] does not force what it writes to the disk: it outlives kills, not the machine.
 //!   Users that were named at the start come back with the next one, also where they were deleted.
 //! - It does not forget the markers of transactions that timed out while it was down, which a lone

@@ -10,7 +10,7 @@ use thalweg_protocol::{BrokerId, ErrorCode, StrBytes, Uuid};
 
 use super::share_fetch::{acknowledgements, session_key};
 use crate::cluster::{Caller, Cluster};
-use crate::share::{Answered, Said, Step, acknowledge, leader_of, lock_ms};
+use crate::share::{Answered, Said, Step, acknowledge, leader_of, lock_ms, no_leader};
 
 /// Takes the acknowledgements.
 pub(super) fn share_acknowledge(
@@ -25,7 +25,7 @@ pub(super) fn share_acknowledge(
     };
     let key = match session_key(cluster, caller, &request.group_id, &request.member_id) {
         Ok(key) => key,
-        Err((code, message)) => return failed(code, Some(message)),
+        Err(code) => return failed(code, None),
     };
     let sessions = &mut cluster.shares.sessions;
     let step = match sessions.acknowledge(&key, request.share_session_epoch) {
@@ -43,7 +43,9 @@ pub(super) fn share_acknowledge(
     let mut leaders: Vec<BrokerId> = Vec::new();
     for answered in answered {
         let part = part(cluster, &answered);
-        leaders.push(part.current_leader.leader_id);
+        if part.error_code == ErrorCode::NOT_LEADER_OR_FOLLOWER {
+            leaders.push(part.current_leader.leader_id);
+        }
         topics.entry(answered.place.0).or_default().push(part);
     }
     let topic = |(topic_id, partitions)| ShareAcknowledgeTopicResponse {
@@ -64,6 +66,7 @@ fn part(cluster: &Cluster, answered: &Answered) -> ShareAcknowledgePartitionData
         partition_index: answered.place.1,
         error_code: answered.error_code,
         error_message: answered.message.clone(),
+        current_leader: no_leader(),
         ..Default::default()
     };
     if answered.error_code == ErrorCode::NOT_LEADER_OR_FOLLOWER {

@@ -27,7 +27,7 @@ pub(super) fn share_fetch(
     let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or_default());
     let key = match session_key(cluster, caller, &request.group_id, &request.member_id) {
         Ok(key) => key,
-        Err((code, message)) => return fail(reply, code, Some(message)),
+        Err(code) => return fail(reply, code, None),
     };
     if let Some(message) = renewal_fault(&request, caller.version) {
         return fail(reply, ErrorCode::INVALID_REQUEST, Some(message));
@@ -105,24 +105,19 @@ impl Wait for Refused {
     }
 }
 
-/// Whose session a request is about.
+/// Whose session a request is about; else the code, to which Kafka adds no words.
 pub(super) fn session_key(
     cluster: &Cluster,
     caller: &Caller,
     group_id: &Option<StrBytes>,
     member_id: &Option<StrBytes>,
-) -> Result<SessionKey, (ErrorCode, String)> {
-    let invalid = |what: &str| {
-        let message = format!("Invalid {what} id in the request.");
-        (ErrorCode::INVALID_REQUEST, message)
-    };
-    let group_id = group_id.as_ref().ok_or_else(|| invalid("group"))?;
+) -> Result<SessionKey, ErrorCode> {
+    let group_id = group_id.as_ref().ok_or(ErrorCode::INVALID_REQUEST)?;
     if !cluster.authorize(caller, Operation::Read, ResourceType::Group, group_id) {
-        let code = ErrorCode::GROUP_AUTHORIZATION_FAILED;
-        return Err((code, "Group authorization failed.".to_owned()));
+        return Err(ErrorCode::GROUP_AUTHORIZATION_FAILED);
     }
     let member_id = member_id.as_ref().filter(|id| is_member_id(id));
-    let member_id = member_id.ok_or_else(|| invalid("member"))?;
+    let member_id = member_id.ok_or(ErrorCode::INVALID_REQUEST)?;
     Ok(SessionKey {
         node: caller.node,
         group_id: group_id.detached(),

@@ -6,6 +6,7 @@ use thalweg_protocol::{ErrorCode, StrBytes};
 use crate::acl::{Operation, ResourceType};
 use crate::cluster::{Caller, Cluster};
 use crate::group::{check_coordinator, share_heartbeat};
+use crate::share::is_member_id;
 
 /// Answers with the member's epoch and what it is to read.
 pub(super) fn share_group_heartbeat(
@@ -27,6 +28,9 @@ pub(super) fn share_group_heartbeat(
         &request.group_id,
     ) {
         return failed(ErrorCode::GROUP_AUTHORIZATION_FAILED, None);
+    }
+    if !is_member_id(&request.member_id) {
+        return failed(ErrorCode::INVALID_REQUEST, None);
     }
     let names = request.subscribed_topic_names.iter().flatten();
     for name in names {

@@ -26,6 +26,7 @@ use std::collections::BTreeMap;
 use thalweg_protocol::{ErrorCode, PartitionId, ProducerId, StrBytes};
 
 use crate::cluster::{Caller, Cluster, CoordinatorKind, TimerId, coordinator_partition};
+use crate::release::Release;
 use crate::store::Changes;
 
 pub(crate) use classic::{
@@ -46,6 +47,10 @@ pub(crate) use share::{
     ShareGroup, ShareGroupTimer, ShareMember, heartbeat as share_heartbeat, share_group,
 };
 pub(crate) use streams::{StreamsGroup, StreamsTimer};
+
+/// The release from which a group whose last member has gone needs no new target, and no pause before
+/// the next.
+const SETTLES_EMPTY_GROUPS: Release = Release::of(4, 4);
 
 /// All groups, by id.
 #[derive(Debug, Default)]

@@ -11,7 +11,7 @@ use thalweg_protocol::messages::{
 use thalweg_protocol::{BrokerId, ErrorCode, Offset, PartitionId, StrBytes, Uuid};
 
 use super::partition::{Acquired, Bounds, Wanted};
-use super::{Answered, Place, SessionKey, ShareConfig, Step, leader_of};
+use super::{Answered, Place, SessionKey, ShareConfig, Step, leader_of, no_leader};
 use crate::acl::{Operation, ResourceType};
 use crate::cluster::{Caller, Cluster, Reply, Wait};
 use crate::log::{AbortedRange, Log, StoredBatch};
@@ -196,7 +196,10 @@ impl Fetching {
             }
         }
         add_answered(&mut parts, std::mem::take(&mut self.answered));
-        let leaders = parts.iter().map(|(_, part)| part.current_leader.leader_id);
+        let moved = parts
+            .iter()
+            .filter(|(_, part)| part.error_code == ErrorCode::NOT_LEADER_OR_FOLLOWER);
+        let leaders = moved.map(|(_, part)| part.current_leader.leader_id);
         let node_endpoints = cluster.endpoints(leaders.collect::<Vec<BrokerId>>().into_iter());
         reply.send(&ShareFetchResponse {
             acquisition_lock_timeout_ms: lock_ms(cluster, &self.key.group_id),
@@ -322,6 +325,7 @@ fn empty(partition_index: PartitionId) -> ShareFetchPartitionData {
     ShareFetchPartitionData {
         partition_index,
         records: Some(Bytes::new()),
+        current_leader: no_leader(),
         ..Default::default()
     }
 }

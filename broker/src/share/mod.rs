@@ -16,7 +16,8 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use thalweg_protocol::{PartitionId, StrBytes, Uuid};
+use thalweg_protocol::messages::LeaderIdAndEpoch;
+use thalweg_protocol::{BrokerId, PartitionId, StrBytes, Uuid};
 use tokio::time::Instant;
 
 pub(crate) use acknowledge::{Answered, Said, acknowledge};
@@ -278,18 +279,25 @@ pub(crate) fn is_member_id(id: &str) -> bool {
     !id.is_empty() && id.chars().count() <= CHARS_MAX
 }
 
+/// What stands for no leader: the fields have no other default in the messages of share groups.
+pub(crate) fn no_leader() -> LeaderIdAndEpoch {
+    LeaderIdAndEpoch {
+        leader_id: BrokerId(0),
+        leader_epoch: 0,
+        ..Default::default()
+    }
+}
+
 /// Who leads a partition, for an answer that sends the member there.
 pub(crate) fn leader_of(
     cluster: &Cluster,
     (topic_id, index): &(Uuid, PartitionId),
-) -> thalweg_protocol::messages::LeaderIdAndEpoch {
+) -> LeaderIdAndEpoch {
     let name = cluster.topics.name_of(topic_id);
     let partition = name.and_then(|name| cluster.topics.partition(name, *index));
-    partition.map_or_else(Default::default, |partition| {
-        thalweg_protocol::messages::LeaderIdAndEpoch {
-            leader_id: partition.leader.unwrap_or_default(),
-            leader_epoch: partition.leader_epoch,
-            ..Default::default()
-        }
+    partition.map_or_else(no_leader, |partition| LeaderIdAndEpoch {
+        leader_id: partition.leader.unwrap_or_default(),
+        leader_epoch: partition.leader_epoch,
+        ..Default::default()
     })
 }

@@ -22,7 +22,8 @@ use crate::acl::{Operation, ResourceType};
 use crate::cluster::{Caller, Cluster, Timer};
 use crate::group::assignor::{GroupView, Partitions, Subscriber};
 use crate::group::kinds::with_group;
-use crate::group::{Fault, Group, GroupTimer, insert};
+use crate::group::{Fault, Group, GroupTimer, SETTLES_EMPTY_GROUPS, insert};
+use crate::release::Release;
 use check::{JOIN, check};
 use joining::update;
 
@@ -98,6 +99,9 @@ pub(crate) fn handle_timer(cluster: &mut Cluster, id: &StrBytes, timer: Consumer
     });
 }
 
+/// The release from which another assignor is a reason for a new target.
+const HEEDS_ASSIGNORS: Release = Release::of(4, 4);
+
 /// The group's coordinator is another broker now, or none: time-outs begin anew with it.
 pub(crate) fn change_coordinator(cluster: &mut Cluster, id: &StrBytes, is_there: bool) {
     let _ = with_group(cluster, id, |cluster, group: &mut ConsumerGroup| {
@@ -128,6 +132,7 @@ impl ConsumerGroup {
         };
         let (member, replaced) = self.find_or_make(id, member_id, request)?;
         let updated = update(&member, caller, request);
+        let assignor_before = self.assignor();
         let regex_changed = member.topic_regex != updated.topic_regex;
         if regex_changed && !self.subscriptions.has_regex(&updated.topic_regex) {
             compile(&updated.topic_regex)?;
@@ -137,14 +142,15 @@ impl ConsumerGroup {
             self.replace(cluster, &replaced, &member);
         }
         let names_changed = member.topic_names != updated.topic_names;
-        let assignor_before = self.assignor();
         if self.members.get(&updated.id) != Some(&updated) {
             self.put(updated.clone());
         }
         self.subscriptions.tidy();
         let resolved =
             updated.topic_regex.is_empty() || self.subscriptions.is_resolved(&updated.topic_regex);
-        let bump = names_changed || regex_changed && resolved || assignor_before != self.assignor();
+        let bump = names_changed
+            || regex_changed && resolved
+            || cluster.release >= HEEDS_ASSIGNORS && assignor_before != self.assignor();
         self.schedule_regexes(cluster, caller, id);
         self.look_for_changes(cluster, bump);
         self.assign_if_due(cluster, id);
@@ -306,7 +312,7 @@ impl ConsumerGroup {
         self.target.remove(member);
         self.subscriptions.tidy();
         self.look_for_changes(cluster, true);
-        if self.members.is_empty() {
+        if self.members.is_empty() && cluster.release >= SETTLES_EMPTY_GROUPS {
             self.assignment_epoch = self.group_epoch;
             self.assigned_at_ms = None;
         }

@@ -190,7 +190,9 @@ impl Subscriptions {
 
     /// Whether the topics of expressions are to be looked for now; if so, that is noted.
     pub(super) fn schedule(&mut self, topics: &Topics, now_ms: i64, interval_ms: i64) -> bool {
-        let since_ms = self.resolved_at_ms.map_or(i64::MAX, |at_ms| now_ms - at_ms);
+        // Kafka keeps the time with what it found: expressions that are gone hold up no new ones.
+        let resolved_at_ms = self.resolved_at_ms.filter(|_| !self.resolved.is_empty());
+        let since_ms = resolved_at_ms.map_or(i64::MAX, |at_ms| now_ms - at_ms);
         if self.regexes.is_empty() || self.is_scheduled || since_ms <= REFRESH_PAUSE_MS {
             return false;
         }

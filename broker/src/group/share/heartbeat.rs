@@ -89,7 +89,7 @@ fn leave(
     group_id: &str,
     request: &ShareGroupHeartbeatRequest,
 ) -> Result<ShareGroupHeartbeatResponse, Fault> {
-    let Some(member) = group.remove(&request.member_id) else {
+    let Some(member) = group.remove(cluster.release, &request.member_id) else {
         return Err(unknown_member(group_id, &request.member_id));
     };
     if let Some(session) = member.session {
@@ -114,6 +114,9 @@ fn stay(
     let member_id = request.member_id.detached();
     let is_full = request.subscribed_topic_names.is_some();
     admit(cluster, group, group_id, &member_id, request.member_epoch)?;
+    let mut changed = group.assignment_epoch >= group.epoch
+        && !group.members.is_empty()
+        && group.is_ready_for_more();
     let mut member = group.members.remove(&member_id).unwrap_or_else(new_member);
     if let Some(rack_id) = request.rack_id {
         member.rack_id = Some(rack_id.detached());
@@ -124,27 +127,25 @@ fn stay(
         let names: BTreeSet<StrBytes> = names.iter().map(StrBytes::detached).collect();
         if names != member.subscribed {
             member.subscribed = names;
-            group.epoch += 1;
+            changed = true;
         }
     }
     group.members.insert(member_id.clone(), member);
     let topics = group.topics_now(cluster);
-    if topics != group.topics {
-        // One step is enough for both: nobody has seen the epoch between.
-        if group.assignment_epoch >= group.epoch {
-            group.epoch += 1;
-        }
-        group.topics = topics;
-    }
+    changed |= topics != group.topics;
+    group.topics = topics;
+    group.epoch += i32::from(changed);
     group.assign(cluster, group_id);
-    reconcile(
+    let answered = reconcile(
         cluster,
         group,
         group_id,
         member_id,
         request.member_epoch,
         is_full,
-    )
+    );
+    group.ready.extend(&group.topics);
+    answered
 }
 
 /// Whether a member may be one, and has the epoch it should have.

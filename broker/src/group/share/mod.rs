@@ -17,8 +17,9 @@ pub(crate) use heartbeat::heartbeat;
 pub(crate) use saved::SavedShareGroup;
 
 use self::assignor::{Candidate, assign};
-use super::{Group, GroupTimer};
+use super::{Group, GroupTimer, SETTLES_EMPTY_GROUPS};
 use crate::cluster::{Cluster, Timer, TimerId};
+use crate::release::Release;
 use crate::share::ShareConfig;
 
 /// What a timer of a share group is for: a member was silent for too long.
@@ -42,7 +43,7 @@ pub(crate) struct ShareMember {
 }
 
 /// A share group.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct ShareGroup {
     /// Raised when members or what they subscribe to change.
     pub(crate) epoch: i32,
@@ -53,6 +54,24 @@ pub(crate) struct ShareGroup {
     target: BTreeMap<StrBytes, Assignment>,
     /// The topics subscribed to that there are, with how many partitions they have.
     topics: BTreeMap<Uuid, i32>,
+    /// The topics that may be assigned, with how many of their partitions: as in Kafka, the heartbeat
+    /// that brings a topic only begins to make the state of its partitions.
+    ready: BTreeMap<Uuid, i32>,
+}
+
+impl Default for ShareGroup {
+    /// Epochs begin at 1: 0 is what members join with.
+    fn default() -> Self {
+        ShareGroup {
+            epoch: 1,
+            assignment_epoch: 1,
+            assigned_ms: None,
+            members: BTreeMap::new(),
+            target: BTreeMap::new(),
+            topics: BTreeMap::new(),
+            ready: BTreeMap::new(),
+        }
+    }
 }
 
 impl ShareGroup {
@@ -92,6 +111,7 @@ impl ShareGroup {
         if self.assignment_epoch >= self.epoch || is_early {
             return;
         }
+        let ready = |id: &Uuid| self.topics.contains_key(id) && self.ready.contains_key(id);
         let members: Vec<Candidate<'_>> = self
             .members
             .iter()
@@ -100,22 +120,35 @@ impl ShareGroup {
                 let topics = names.filter_map(|name| Some(cluster.topics.topic(name)?.id));
                 Candidate {
                     id,
-                    topics: topics.collect(),
+                    topics: topics.filter(ready).collect(),
                     has: self.target.get(id),
                 }
             })
             .collect();
-        self.target = assign(&members, &self.topics);
+        let assignable = self.ready.iter().filter(|(id, _)| ready(id));
+        let assignable = assignable.map(|(id, count)| (*id, *count)).collect();
+        self.target = assign(&members, &assignable);
         self.assignment_epoch = self.epoch;
         self.assigned_ms = Some(now_ms);
     }
 
+    /// Whether any topic that is subscribed to has become ready since the last target.
+    fn is_ready_for_more(&self) -> bool {
+        let mut ready = self.ready.iter();
+        ready.any(|(id, count)| {
+            let targets = self.target.values().filter_map(|target| target.get(id));
+            let assigned: BTreeSet<_> = targets.flatten().collect();
+            self.topics.contains_key(id)
+                && usize::try_from(*count).is_ok_and(|count| assigned.len() != count)
+        })
+    }
+
     /// Forgets a member.
-    fn remove(&mut self, member_id: &str) -> Option<ShareMember> {
+    fn remove(&mut self, release: Release, member_id: &str) -> Option<ShareMember> {
         let member = self.members.remove(member_id)?;
         self.target.remove(member_id);
         self.epoch += 1;
-        if self.members.is_empty() {
+        if self.members.is_empty() && release >= SETTLES_EMPTY_GROUPS {
             self.assignment_epoch = self.epoch;
             self.assigned_ms = None;
         }
@@ -133,13 +166,14 @@ pub(crate) fn share_group<'a>(cluster: &'a Cluster, group_id: &str) -> Option<&'
 
 /// Does what a timer was set for.
 pub(super) fn handle_timer(cluster: &mut Cluster, group_id: &StrBytes, timer: ShareGroupTimer) {
+    let release = cluster.release;
     if let Some(Group::Share(group)) = cluster.groups.group_mut(group_id) {
         tracing::info!(
             group = &**group_id,
             member = &*timer.member_id,
             "a member of a share group was silent for too long"
         );
-        group.remove(&timer.member_id);
+        group.remove(release, &timer.member_id);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which instance has which partitions, for queries from one instance to another.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use thalweg_protocol::messages::{StreamsEndpointPartitions, StreamsTopicPartitions};
 use thalweg_protocol::{PartitionId, StrBytes};
@@ -28,33 +28,33 @@ impl StreamsGroup {
         })
     }
 
-    /// The partitions that tasks read.
+    /// The partitions that tasks read, for each subtopology by itself as in Kafka.
     fn inputs_of(&self, tasks: &TaskSet, topics: &Topics) -> Vec<StreamsTopicPartitions> {
-        let mut by_topic: BTreeMap<&StrBytes, BTreeSet<PartitionId>> = BTreeMap::new();
         let parts = self
             .topology
             .as_ref()
             .map(|topology| &topology.subtopologies);
+        let mut all = Vec::new();
         for (id, partitions) in tasks {
             let part = parts.and_then(|parts| parts.get(id));
-            for topic in part.iter().flat_map(|part| part.inputs()) {
+            let inputs: BTreeSet<&StrBytes> = part.iter().flat_map(|part| part.inputs()).collect();
+            for topic in inputs {
                 let count = topics
                     .topic(topic)
                     .map_or(0, |topic| topic.partitions.len());
                 let exists = |partition: &PartitionId| {
                     usize::try_from(partition.0).is_ok_and(|index| index < count)
                 };
-                let existing = partitions.iter().copied().filter(exists);
-                by_topic.entry(topic).or_default().extend(existing);
+                let partitions: Vec<_> = partitions.iter().copied().filter(exists).collect();
+                if !partitions.is_empty() {
+                    all.push(StreamsTopicPartitions {
+                        topic: topic.clone(),
+                        partitions,
+                        ..Default::default()
+                    });
+                }
             }
         }
-        by_topic.retain(|_, partitions| !partitions.is_empty());
-        let write =
-            |(topic, partitions): (&StrBytes, BTreeSet<PartitionId>)| StreamsTopicPartitions {
-                topic: topic.clone(),
-                partitions: partitions.into_iter().collect(),
-                ..Default::default()
-            };
-        by_topic.into_iter().map(write).collect()
+        all
     }
 }

@@ -23,9 +23,9 @@ use super::topology::Topology;
 use super::{StreamsGroup, StreamsTimer};
 use crate::cluster::{Caller, Cluster, Timer};
 use crate::group::kinds::with_group;
-use crate::group::{Fault, Group, GroupTimer, insert};
+use crate::group::{Fault, Group, GroupTimer, SETTLES_EMPTY_GROUPS, insert};
 use answer::{Change, status_of};
-use check::{JOIN, check, check_progress, check_tasks};
+use check::{JOIN, NEWER_FEATURES, check, check_old_features, check_progress, check_tasks};
 use joining::update;
 
 /// The answer to a heartbeat, and the internal topics it takes to go on.
@@ -37,6 +37,9 @@ pub(crate) fn heartbeat(
     caller: &Caller,
     request: &StreamsGroupHeartbeatRequest,
 ) -> Result<Answer, Fault> {
+    if cluster.release < NEWER_FEATURES {
+        check_old_features(request)?;
+    }
     check(request)?;
     let id = request.group_id.detached();
     if request.member_epoch < JOIN {
@@ -192,13 +195,10 @@ impl StreamsGroup {
 
     /// The topology of the group, or the first one it gets.
     fn topology_with(&self, request: &StreamsGroupHeartbeatRequest) -> Result<Topology, Fault> {
-        let sent = request.topology.as_ref().map(Topology::read).transpose()?;
-        match (&self.topology, sent) {
-            (None, Some(first)) => Ok(first),
-            (Some(known), Some(sent)) if sent.topology_epoch < known.topology_epoch => {
-                Ok(known.clone())
-            }
-            (Some(known), Some(sent)) if sent != *known => {
+        match (&self.topology, &request.topology) {
+            (None, Some(first)) => Topology::read(first),
+            (Some(known), Some(sent)) if sent.epoch < known.topology_epoch => Ok(known.clone()),
+            (Some(known), Some(sent)) if Topology::read(sent).as_ref() != Ok(known) => {
                 let message = "Topology updates are not supported yet.";
                 Err((ErrorCode::INVALID_REQUEST, message.to_owned()))
             }
@@ -423,9 +423,11 @@ impl StreamsGroup {
         self.target.remove(member);
         self.progress.remove(member);
         self.group_epoch += 1;
-        if self.is_empty() {
+        if self.is_empty() && cluster.release >= SETTLES_EMPTY_GROUPS {
             self.assignment_epoch = self.group_epoch;
             self.assigned_at_ms = None;
+        }
+        if self.is_empty() {
             self.shutdown_requested_by = None;
         }
     }

@@ -5,7 +5,7 @@ use thalweg_protocol::messages::{
     StreamsGroupHeartbeatRequest, StreamsGroupHeartbeatResponse, StreamsGroupStatus,
 };
 
-use super::check::JOIN;
+use super::check::{JOIN, NEWER_FEATURES};
 use crate::cluster::{Caller, Cluster};
 use crate::group::streams::StreamsGroup;
 use crate::group::streams::member::Member;
@@ -78,17 +78,28 @@ impl StreamsGroup {
         let (before, member) = (change.before, change.after);
         let tasks_changed = before.assigned != member.assigned;
         let endpoint_changed = before.user_endpoint != member.user_endpoint;
-        if endpoint_changed || tasks_changed && member.user_endpoint.is_some() {
-            self.endpoint_epoch += 1;
-        }
-        let tell_endpoints = self.endpoint_epoch != request.endpoint_information_epoch;
         let tell = request.member_epoch == JOIN || tasks_changed;
+        let has_endpoint = member.user_endpoint.is_some();
+        let is_old = cluster.release < NEWER_FEATURES;
+        let endpoints_changed = match is_old {
+            true => tell && has_endpoint,
+            false => endpoint_changed || tasks_changed && has_endpoint,
+        };
+        self.endpoint_epoch += i32::from(endpoints_changed);
+        let tell_endpoints = self.endpoint_epoch != request.endpoint_information_epoch;
+        let (task_offset_interval_ms, acceptable_recovery_lag) = match is_old {
+            true => (0, 0),
+            false => (
+                cluster.group_number32(id, "streams.task.offset.interval.ms"),
+                cluster.group_number(id, "streams.acceptable.recovery.lag"),
+            ),
+        };
         StreamsGroupHeartbeatResponse {
             member_id: member.id.clone(),
             member_epoch: member.member_epoch,
             heartbeat_interval_ms: cluster.group_number32(id, "streams.heartbeat.interval.ms"),
-            task_offset_interval_ms: cluster.group_number32(id, "streams.task.offset.interval.ms"),
-            acceptable_recovery_lag: cluster.group_number(id, "streams.acceptable.recovery.lag"),
+            task_offset_interval_ms,
+            acceptable_recovery_lag,
             status: Some(statuses),
             active_tasks: tell.then(|| tasks::write(&member.assigned.active_set())),
             standby_tasks: tell.then(|| tasks::write(&member.assigned.standby)),

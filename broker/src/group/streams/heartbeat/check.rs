@@ -10,12 +10,39 @@ use crate::group::streams::member::{AWAY_EPOCH, Member};
 use crate::group::streams::tasks::{self, TaskSet};
 use crate::group::streams::topics::Configured;
 use crate::group::streams::topology;
+use crate::release::Release;
 
 /// The epoch members join with.
 pub(super) const JOIN: i32 = 0;
 
 fn invalid<T>(message: impl Into<String>) -> Result<T, Fault> {
     Err((ErrorCode::INVALID_REQUEST, message.into()))
+}
+
+/// The release from which streams groups have static members, and are told of how far tasks are.
+pub(super) const NEWER_FEATURES: Release = Release::of(4, 4);
+
+/// What no release before [`NEWER_FEATURES`] knew what to do with.
+pub(super) fn check_old_features(request: &StreamsGroupHeartbeatRequest) -> Result<(), Fault> {
+    let has_some = |tasks: &Option<Vec<_>>| tasks.as_ref().is_some_and(|all| !all.is_empty());
+    let topology = request.topology.iter();
+    let mut parts = topology.flat_map(|topology| &topology.subtopologies);
+    if request.instance_id.is_some() {
+        return invalid("Static membership is not yet supported.");
+    }
+    if request.task_offsets.is_some() {
+        return invalid("TaskOffsets are not supported yet.");
+    }
+    if request.task_end_offsets.is_some() {
+        return invalid("TaskEndOffsets are not supported yet.");
+    }
+    if has_some(&request.warmup_tasks) {
+        return invalid("WarmupTasks are not supported yet.");
+    }
+    if parts.any(|part| !part.source_topic_regex.is_empty()) {
+        return invalid("Regular expressions for source topics are not supported yet.");
+    }
+    Ok(())
 }
 
 /// What can be said without knowing the group.
