@@ -3,8 +3,10 @@
 //! by field but for a short list. Two Kafkas compared with each other show that the list is long
 //! enough, and altered answers that it is short enough.
 //!
-//! `THALWEG_SEED` asks by another seed than those that are always asked by, `THALWEG_AREAS` only what
-//! it names, and `THALWEG_SHOWN` shows more differences of each area than five.
+//! Every run asks by a few seeds that stay the same and by one of its own, which it prints. To look
+//! further: `THALWEG_SEED` asks by that seed alone, `THALWEG_SEEDS` by so many from there on,
+//! `THALWEG_REQUESTS` asks more of each area, `THALWEG_AREAS` only what it names, and `THALWEG_SHOWN`
+//! shows more differences of each area than five.
 
 #![allow(clippy::indexing_slicing, reason = "out of bounds is a failed test")]
 
@@ -19,9 +21,11 @@ use thalweg_tests::differential::areas::AREAS;
 use thalweg_tests::differential::{Alteration, Pair, Side, Tally};
 use tokio::task::JoinSet;
 
-/// Asked by in every run. What is random in the answers of Kafka itself is not, so that a run that was
-/// well is well again.
+/// Asked by in every run.
 const SEEDS: [u64; 2] = [1, 2];
+
+/// What each area asks, more or less, by each seed.
+const REQUESTS: u32 = 200;
 
 /// What the test brokers of `thalweg-testcontainers` have otherwise than Kafka's defaults, where it
 /// shows in an answer.
@@ -39,6 +43,16 @@ const EMBEDDED: &[(&str, &str)] = &[
     ("group.consumer.heartbeat.interval.ms", "1000"),
 ];
 
+/// What both are told, so that no answer depends on how fast the requests come: no assignment
+/// is put off, and nobody is thrown out for having been silent.
+const BOTH: &[(&str, &str)] = &[
+    ("group.consumer.assignment.interval.ms", "0"),
+    ("group.consumer.session.timeout.ms", "60000"),
+    ("group.share.assignment.interval.ms", "0"),
+    ("group.streams.assignment.interval.ms", "0"),
+    ("group.streams.initial.rebalance.delay.ms", "0"),
+];
+
 fn main() -> ExitCode {
     KafkaTests::new()
         .test_alone("kafka_answers_like_kafka", kafka_answers_like_kafka)
@@ -50,51 +64,65 @@ fn main() -> ExitCode {
         .run()
 }
 
+/// A number that the caller may give.
+fn given<T: std::str::FromStr>(name: &str) -> Option<T> {
+    let text = std::env::var(name).ok()?;
+    let number = text.parse().ok();
+    assert!(number.is_some(), "{name} is a number, not {text:?}");
+    number
+}
+
 fn seeds() -> Vec<u64> {
-    match std::env::var("THALWEG_SEED") {
-        Ok(seed) => vec![seed.parse().expect("THALWEG_SEED is a number")],
-        Err(_) => SEEDS.to_vec(),
+    match (given::<u64>("THALWEG_SEED"), given::<u64>("THALWEG_SEEDS")) {
+        (None, None) => {
+            let fresh = Rng::from_entropy().below(1_000_000);
+            SEEDS.into_iter().chain([fresh]).collect()
+        }
+        (first, count) => {
+            let first = first.unwrap_or_else(|| Rng::from_entropy().below(1_000_000));
+            (first..first + count.unwrap_or(1)).collect()
+        }
     }
 }
 
 fn embedded() -> EmbeddedBroker {
     let mut builder = EmbeddedBroker::builder().as_version("4.3");
-    for (key, value) in EMBEDDED {
+    for (key, value) in EMBEDDED.iter().chain(BOTH) {
         builder = builder.config(*key, *value);
     }
     builder.start().expect("an embedded broker")
 }
 
-async fn kafka_answers_like_kafka() {
-    let (one, other) = tokio::join!(
-        KafkaCluster::builder().start(),
-        KafkaCluster::builder().start()
-    );
-    let (one, other) = (one.expect("a Kafka"), other.expect("a Kafka"));
-    for seed in seeds() {
-        let tally = compare_all(
-            seed,
-            120,
-            one.bootstrap_servers(),
-            other.bootstrap_servers(),
-        )
-        .await;
-        report(seed, &tally);
+async fn kafka() -> KafkaCluster {
+    let mut builder = KafkaCluster::builder();
+    for (key, value) in BOTH {
+        builder = builder.config(key, value);
     }
+    builder.start().await.expect("a Kafka")
+}
+
+async fn kafka_answers_like_kafka() {
+    let (one, other) = tokio::join!(kafka(), kafka());
+    let seed = given("THALWEG_SEED").unwrap_or(SEEDS[0]);
+    let addresses = (one.bootstrap_servers(), other.bootstrap_servers());
+    let tally = compare_all(seed, REQUESTS / 2, addresses).await;
+    report(&[(seed, tally)]);
 }
 
 async fn the_embedded_broker_answers_like_kafka() {
-    let kafka = KafkaCluster::builder().start().await.expect("a Kafka");
+    let kafka = kafka().await;
     let embedded = embedded();
+    let right = embedded.bootstrap_servers();
+    let requests = given("THALWEG_REQUESTS").unwrap_or(REQUESTS);
+    let mut tallies = Vec::new();
+    // One after the other: all of them use the group without a name, among others.
     for seed in seeds() {
-        let tally = compare_all(
-            seed,
-            300,
-            kafka.bootstrap_servers(),
-            &embedded.bootstrap_servers(),
-        )
-        .await;
-        report(seed, &tally);
+        println!("asking by the seed {seed}");
+        let tally = compare_all(seed, requests, (kafka.bootstrap_servers(), &right)).await;
+        tallies.push((seed, tally));
+    }
+    report(&tallies);
+    for (_, tally) in tallies {
         assert!(
             tally.not_offered.is_empty(),
             "not offered: {:?}",
@@ -134,8 +162,7 @@ const CANARIES: &[Canary] = &[
     ),
     (
         "InitProducerId",
-        // The id of a producer that there is already.
-        |answer| answer["producerId"] = json!(0),
+        |answer| answer["producerId"] = json!(-1),
         "producerId",
     ),
 ];
@@ -181,7 +208,7 @@ async fn an_altered_answer_is_told() {
     }
 }
 
-async fn compare_all(seed: u64, requests: u32, left: &str, right: &str) -> Tally {
+async fn compare_all(seed: u64, requests: u32, (left, right): (&str, &str)) -> Tally {
     let only = std::env::var("THALWEG_AREAS").unwrap_or_default();
     let mut running = JoinSet::new();
     for area in AREAS
@@ -203,26 +230,36 @@ async fn compare_all(seed: u64, requests: u32, left: &str, right: &str) -> Tally
     tally
 }
 
-fn report(seed: u64, tally: &Tally) {
-    println!(
-        "{} requests compared, seed {seed}: {:?}",
-        tally.total(),
-        tally.requests
-    );
-    let mut shown = BTreeMap::<&str, usize>::new();
-    let at_most: usize = std::env::var("THALWEG_SHOWN").map_or(5, |n| n.parse().expect("a number"));
-    for difference in &tally.differences {
-        let shown = shown.entry(difference.area).or_default();
-        *shown += 1;
-        if *shown <= at_most {
-            // What comes later may only follow from it.
-            println!("{difference}");
+/// Shows what was compared and what differs.
+///
+/// # Panics
+/// Anything differs, or nothing was compared.
+fn report(tallies: &[(u64, Tally)]) {
+    let at_most: usize = given("THALWEG_SHOWN").unwrap_or(5);
+    let mut differing = Vec::new();
+    for (seed, tally) in tallies {
+        println!(
+            "{} requests compared, seed {seed}: {:?}",
+            tally.total(),
+            tally.requests
+        );
+        let mut shown = BTreeMap::<&str, usize>::new();
+        for difference in &tally.differences {
+            let shown = shown.entry(difference.area).or_default();
+            *shown += 1;
+            if *shown <= at_most {
+                // What comes later may only follow from it.
+                println!("{difference}");
+            }
+        }
+        println!("seed {seed}, differences by area: {shown:?}");
+        assert!(tally.total() > 0, "no area was asked about");
+        if !tally.differences.is_empty() {
+            differing.push((seed, tally.differences.len()));
         }
     }
-    println!("differences by area: {shown:?}");
     assert!(
-        tally.differences.is_empty(),
-        "seed {seed}: {} answers differ",
-        tally.differences.len()
+        differing.is_empty(),
+        "seeds whose answers differ, and how many: {differing:?}"
     );
 }

@@ -12,10 +12,17 @@ pub enum How {
     /// An array whose order means nothing: sorted by these fields (ids that have appeared by their names),
     /// or by the elements themselves.
     Unordered(&'static [&'static str]),
-    /// The same of structures that may come in several parts: parts with the same fields are one,
+    /// An array from which those elements are left out whose field has one of these values.
+    Without(&'static str, &'static [i64]),
+    /// Ranges of offsets, of which those that lie next to each other and are alike otherwise are one.
+    Joined(&'static str, &'static str),
+    /// Like [`How::Unordered`], of structures that may come in several parts: parts with the same fields are one,
     /// with the elements of this array together.
     Merged(&'static [&'static str], &'static str),
 }
+
+/// Initialising, reading, writing, deleting and summing up the state of share groups.
+const BETWEEN_BROKERS: &[i64] = &[83, 84, 85, 86, 87];
 
 /// A field that may differ.
 #[derive(Debug)]
@@ -132,8 +139,12 @@ pub const MAY_DIFFER: &[MayDiffer] = &[
         "clientHost",
         "Kafka writes a slash before it",
     ),
-    unordered("ApiVersions", "supportedFeatures", &["name"]),
-    unordered("ApiVersions", "finalizedFeatures", &["name"]),
+    MayDiffer {
+        api: "ApiVersions",
+        field: "apiKeys",
+        how: How::Without("apiKey", BETWEEN_BROKERS),
+        why: "what brokers alone say to each other: the embedded ones have no need to",
+    },
     unordered("Metadata", "topics", &["name"]),
     unordered("Metadata", "topics.partitions", &["partitionIndex"]),
     unordered("Metadata", "brokers", &["nodeId"]),
@@ -141,6 +152,12 @@ pub const MAY_DIFFER: &[MayDiffer] = &[
     unordered("ListOffsets", "topics.partitions", &["partitionIndex"]),
     unordered("OffsetForLeaderEpoch", "topics", &["topic"]),
     unordered("OffsetForLeaderEpoch", "topics.partitions", &["partition"]),
+    MayDiffer {
+        api: "ShareFetch",
+        field: "acquiredRecords",
+        how: How::Joined("firstOffset", "lastOffset"),
+        why: "Kafka tells them by the batches it keeps in memory, as they were acquired before",
+    },
     MayDiffer {
         api: "Fetch",
         field: "responses",
@@ -190,6 +207,7 @@ pub const MAY_DIFFER: &[MayDiffer] = &[
         &[],
     ),
     unordered("ConsumerGroupDescribe", "groups", &["groupId"]),
+    unordered("ConsumerGroupDescribe", "groups.members", &["memberId"]),
     unordered("ConsumerGroupDescribe", "subscribedTopicNames", &[]),
     unordered(
         "ConsumerGroupDescribe",
@@ -197,6 +215,24 @@ pub const MAY_DIFFER: &[MayDiffer] = &[
         &["topicName", "topicId"],
     ),
     unordered("ConsumerGroupDescribe", "topicPartitions.partitions", &[]),
+    unordered("ShareGroupDescribe", "groups", &["groupId"]),
+    unordered(
+        "ShareGroupDescribe",
+        "topicPartitions",
+        &["topicName", "topicId"],
+    ),
+    unordered("ShareGroupDescribe", "topicPartitions.partitions", &[]),
+    unordered("ShareGroupDescribe", "subscribedTopicNames", &[]),
+    unordered("ShareGroupHeartbeat", "topicPartitions.partitions", &[]),
+    unordered("StreamsGroupDescribe", "groups", &["groupId"]),
+    unordered("StreamsGroupHeartbeat", "activeTasks", &["subtopologyId"]),
+    unordered(
+        "StreamsGroupHeartbeat",
+        "activePartitions",
+        &["topic", "partitions"],
+    ),
+    unordered("StreamsGroupHeartbeat", "activePartitions.partitions", &[]),
+    unordered("StreamsGroupHeartbeat", "activeTasks.partitions", &[]),
     unordered("ConsumerGroupHeartbeat", "topicPartitions", &["topicId"]),
     unordered("ConsumerGroupHeartbeat", "topicPartitions.partitions", &[]),
     unordered("DescribeGroups", "groups", &["groupId"]),
@@ -210,15 +246,10 @@ pub const MAY_DIFFER: &[MayDiffer] = &[
         "members",
         &["groupInstanceId", "metadata", "memberId"],
     ),
-    unordered("OffsetFetch", "topics", &["name"]),
-    unordered("OffsetFetch", "topics.partitions", &["partitionIndex"]),
     unordered("OffsetFetch", "groups", &["groupId"]),
-    unordered("OffsetFetch", "groups.topics", &["name", "topicId"]),
-    unordered(
-        "OffsetFetch",
-        "groups.topics.partitions",
-        &["partitionIndex"],
-    ),
+    unordered("OffsetFetch", "topics", &["name", "topicId"]),
+    unordered("OffsetFetch", "topics.partitions", &["partitionIndex"]),
+    unordered("DescribeProducers", "activeProducers", &["producerId"]),
     unordered("OffsetDelete", "topics", &["name"]),
     unordered("OffsetDelete", "topics.partitions", &["partitionIndex"]),
     unordered("DeleteGroups", "results", &["groupId"]),

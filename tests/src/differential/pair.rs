@@ -10,7 +10,7 @@ use thalweg_protocol::reflect::Kind;
 use tokio::time::{Duration, sleep};
 
 use super::call::{Call, codec};
-use super::side::Side;
+use super::side::{Side, says_not_yet};
 
 /// How many requests of the past a difference is shown with.
 const HISTORY: usize = 6;
@@ -277,10 +277,12 @@ impl Pair {
         let body = json!({"topics": topics, "timeoutMs": 10_000});
         let answer = self.call("CreateTopics", 7, body).await;
         self.await_topic(topic, partitions).await;
+        // Coordinators hear of it a little later, and nothing tells when.
+        sleep(Duration::from_millis(100)).await;
         answer["topics"][0]["topicId"].clone()
     }
 
-    /// Waits until a topic has leaders for that many partitions.
+    /// Waits until a topic has leaders for that many partitions, and they know that they are.
     pub async fn await_topic(&mut self, topic: &str, partitions: i32) {
         let body = json!({"topics": [{"name": topic}]});
         self.until("Metadata", 12, body, |answer| {
@@ -291,16 +293,38 @@ impl Pair {
             })
         })
         .await;
+        let asked = (0..partitions)
+            .map(|index| json!({"partition": index, "currentLeaderEpoch": 0, "leaderEpoch": 0}));
+        let asked: Vec<Value> = asked.collect();
+        let body = json!({"replicaId": -1, "topics": [{"topic": topic, "partitions": asked}]});
+        self.until("OffsetForLeaderEpoch", 4, body, |answer| {
+            let told = answer["topics"][0]["partitions"].as_array();
+            told.is_some_and(|told| told.iter().all(|partition| partition["errorCode"] == 0))
+        })
+        .await;
     }
 
-    /// Waits until both have a coordinator for a group (type 0), transaction (1) or share group's
-    /// partition (2): what it keeps its state in is made by the first question for it.
+    /// Waits until both have a coordinator for groups (type 0), transactions (1) or the partitions of
+    /// share groups (2), and it has loaded all it keeps: that is made by the first question for it.
     pub async fn await_coordinator(&mut self, key_type: i8, key: &str) {
         let body = json!({"keyType": key_type, "coordinatorKeys": [key]});
         self.until("FindCoordinator", 4, body, |answer| {
             answer["coordinators"][0]["errorCode"] == 0
         })
         .await;
+        // Enough that every partition of what it keeps has one of them.
+        let names: Vec<String> = (0..32).map(|number| format!("nobody{number}")).collect();
+        let (api, version, body) = match key_type {
+            0 => ("DescribeGroups", 5, json!({"groups": names})),
+            1 => (
+                "DescribeTransactions",
+                0,
+                json!({"transactionalIds": names}),
+            ),
+            _ => return,
+        };
+        self.until(api, version, body, |answer| !says_not_yet(answer))
+            .await;
     }
 
     /// What was compared.
@@ -340,7 +364,7 @@ impl Pair {
             call,
             found,
             names: [self.left.name(), self.right.name()],
-            before: self.history.split_off(from),
+            before: self.history.get(from..).unwrap_or_default().to_vec(),
         });
     }
 }
@@ -348,7 +372,7 @@ impl Pair {
 /// The last answer if it never gets as far.
 async fn until_done(side: &mut Side, call: &Call, done: &impl Fn(&Value) -> bool) -> Option<Value> {
     let mut answer = Value::Null;
-    for _ in 0..300 {
+    for _ in 0..1_500 {
         answer = side.call(call).await;
         if done(&answer) {
             return None;

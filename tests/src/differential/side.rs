@@ -213,6 +213,9 @@ impl Side {
         if let Some(name) = self.symbols.name(field, &value) {
             return name;
         }
+        if api.starts_with("Share") && field == "currentLeader" && is_no_leader(&value) {
+            return json!("(none)");
+        }
         match value {
             Value::Array(elements) => elements
                 .into_iter()
@@ -258,6 +261,25 @@ fn order(symbols: &Symbols, api: &str, path: &str, value: Value) -> Value {
             match rule_for(api, path) {
                 Some(How::Unordered(keys)) => {
                     elements.sort_by_key(|element| sort_key(symbols, element, keys));
+                }
+                Some(How::Without(field, values)) => {
+                    elements.retain(|element| {
+                        let value = element[field].as_i64();
+                        !value.is_some_and(|value| values.contains(&value))
+                    });
+                }
+                Some(How::Joined(first, last)) => {
+                    elements.dedup_by(|later, earlier| {
+                        let next = earlier[last].as_i64().map(|last| last + 1);
+                        let mut expected = earlier.clone();
+                        expected[first] = later[first].clone();
+                        expected[last] = later[last].clone();
+                        let joins = next == later[first].as_i64() && expected == *later;
+                        if joins {
+                            earlier[last] = later[last].take();
+                        }
+                        joins
+                    });
                 }
                 Some(How::Merged(keys, inner)) => {
                     elements.sort_by_key(|element| sort_key(symbols, element, keys));
@@ -308,6 +330,12 @@ fn leave_out_aborted_beyond(partition: &mut Map<String, Value>) {
     {
         aborted.retain(|aborted| aborted["firstOffset"].as_i64() <= last);
     }
+}
+
+/// The messages of share groups have no way to say that no leader is meant but 0, which may be a
+/// broker's id as well.
+fn is_no_leader(leader: &Value) -> bool {
+    leader["leaderId"] == 0 && leader["leaderEpoch"] == 0
 }
 
 /// Where a transaction is not described for an error, its producer is 0, which means nobody.

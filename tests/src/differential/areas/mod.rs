@@ -5,6 +5,8 @@ mod consumer;
 mod draw;
 mod logs;
 mod offsets;
+mod share;
+mod streams;
 mod topics;
 mod transactions;
 
@@ -33,4 +35,13 @@ macro_rules! areas {
     };
 }
 
-areas!(classic, consumer, logs, offsets, topics, transactions);
+areas!(
+    classic,
+    consumer,
+    logs,
+    offsets,
+    share,
+    streams,
+    topics,
+    transactions,
+);

@@ -72,11 +72,17 @@ impl Offsets {
             2 | 3 => Some(""),
             _ => Some("note"),
         };
+        let mut partitions = vec![json!({"partitionIndex": self.partition(),
+            "committedOffset": self.rng.below(100),
+            "committedLeaderEpoch": one_of(&mut self.rng, &[-1, 0, 3]), "committedMetadata": note})];
+        if note == Some(long.as_str()) {
+            // A group of which nothing was stored is there for Kafka as soon as it has stored anything
+            // for another.
+            partitions.push(json!({"partitionIndex": 0, "committedOffset": 1,
+                "committedMetadata": "short"}));
+        }
         let body = json!({"groupId": self.group(), "generationIdOrMemberEpoch": generation,
-            "memberId": member, "topics": [{"name": name, "topicId": id, "partitions":
-                [{"partitionIndex": self.partition(), "committedOffset": self.rng.below(100),
-                  "committedLeaderEpoch": one_of(&mut self.rng, &[-1, 0, 3]),
-                  "committedMetadata": note}]}]});
+            "memberId": member, "topics": [{"name": name, "topicId": id, "partitions": partitions}]});
         self.pair
             .call_any(&mut self.rng, "OffsetCommit", body)
             .await;

@@ -2,9 +2,13 @@
 
 use serde_json::{Value, json};
 use thalweg_client::Rng;
+use tokio::time::{Duration, sleep};
 
 use super::draw::{once_in, one_of};
 use crate::differential::Pair;
+
+/// How long it may take until a Kafka that has changed settings knows of it itself.
+const CHANGED: Duration = Duration::from_millis(100);
 
 struct Topics {
     pair: Pair,
@@ -256,6 +260,7 @@ impl Topics {
         self.pair
             .call_any(&mut self.rng, "IncrementalAlterConfigs", body)
             .await;
+        sleep(CHANGED).await;
     }
 
     async fn alter(&mut self) {
@@ -265,6 +270,7 @@ impl Topics {
         self.pair
             .call_any(&mut self.rng, "AlterConfigs", body)
             .await;
+        sleep(CHANGED).await;
     }
 
     async fn describe_configs(&mut self) {
