@@ -87,9 +87,44 @@ pub(crate) struct Marker {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Producers {
     by_id: BTreeMap<ProducerId, ProducerEntry>,
+    /// Producers that tried to begin a transaction here and did not get so far.
+    tried: BTreeMap<ProducerId, Tried>,
 }
 
+/// What a producer tried to begin a transaction with.
+#[derive(Debug, Clone, Copy)]
+struct Tried {
+    producer_epoch: i16,
+    /// The lowest sequence number it tried in this epoch: nothing higher may come before.
+    lowest_sequence: i32,
+    /// Whether it begins every transaction with a new epoch, and so with the sequence number 0.
+    begins_anew: bool,
+}
+
+/// How many producers that never got anywhere are remembered.
+const TRIED_MAX: usize = 1_000;
+
 impl Producers {
+    /// Notes that a producer tries to begin a transaction with this batch, by the newer protocol
+    /// (KIP-890) where it `begins_anew`.
+    pub(crate) fn try_to_begin(&mut self, batch: &RecordBatch<'_>, begins_anew: bool) {
+        let (producer_epoch, sequence) = (batch.producer_epoch(), batch.base_sequence());
+        if self.tried.len() >= TRIED_MAX && !self.tried.contains_key(&batch.producer_id()) {
+            self.tried.pop_first();
+        }
+        let new = Tried {
+            producer_epoch,
+            lowest_sequence: sequence,
+            begins_anew,
+        };
+        let tried = self.tried.entry(batch.producer_id()).or_insert(new);
+        if producer_epoch > tried.producer_epoch {
+            *tried = new;
+        } else if producer_epoch == tried.producer_epoch {
+            tried.lowest_sequence = tried.lowest_sequence.min(sequence);
+        }
+    }
+
     pub(crate) fn entry(&self, producer_id: ProducerId) -> Option<&ProducerEntry> {
         self.by_id.get(&producer_id)
     }
@@ -104,10 +139,16 @@ impl Producers {
         &self,
         batch: &RecordBatch<'_>,
     ) -> Result<Option<KnownBatch>, SequenceError> {
-        let Some(entry) = self.by_id.get(&batch.producer_id()) else {
-            return Ok(None);
-        };
         let (base, last) = (batch.base_sequence(), batch.last_sequence());
+        let tried = self.tried.get(&batch.producer_id());
+        let comes_too_soon = tried.is_some_and(|tried| base > tried.lowest_sequence);
+        let Some(entry) = self.by_id.get(&batch.producer_id()) else {
+            let misses_first = base != 0 && tried.is_some_and(|tried| tried.begins_anew);
+            return match comes_too_soon || misses_first {
+                true => Err(SequenceError::OutOfOrder { last_sequence: -1 }),
+                false => Ok(None),
+            };
+        };
         if batch.producer_epoch() < entry.producer_epoch {
             let known = entry.producer_epoch;
             return Err(SequenceError::OldProducerEpoch { known });
@@ -124,7 +165,7 @@ impl Producers {
                 last_sequence => base == last_sequence + 1,
             }
         };
-        if !follows {
+        if !follows || comes_too_soon {
             return Err(SequenceError::OutOfOrder { last_sequence });
         }
         if entry.transaction_start.is_some() && !batch.is_transactional() {
@@ -136,6 +177,9 @@ impl Producers {
     /// Remembers a batch that lies at `base_offset`.
     pub(super) fn note(&mut self, batch: &RecordBatch<'_>, base_offset: i64, now_ms: i64) {
         let producer_epoch = batch.producer_epoch();
+        if batch.is_transactional() {
+            self.tried.remove(&batch.producer_id());
+        }
         let new = || ProducerEntry::new(producer_epoch);
         let entry = self.by_id.entry(batch.producer_id()).or_insert_with(new);
         if entry.producer_epoch != producer_epoch {
@@ -167,6 +211,12 @@ impl Producers {
         marker: &Marker,
         now_ms: i64,
     ) -> Option<i64> {
+        // One that is of the epoch of the next transaction has nothing to do with what was tried.
+        let is_of_next =
+            |tried: &Tried| tried.begins_anew && tried.producer_epoch == marker.producer_epoch;
+        if !self.tried.get(&producer_id).is_some_and(is_of_next) {
+            self.tried.remove(&producer_id);
+        }
         let new = || ProducerEntry::new(marker.producer_epoch);
         let entry = self.by_id.entry(producer_id).or_insert_with(new);
         if entry.producer_epoch != marker.producer_epoch {

@@ -269,6 +269,15 @@ pub(crate) fn check_produce(
     if has_open(cluster, (producer_id, producer_epoch), &place) {
         return Ok(());
     }
+    if let Some(partition) = cluster.topics.partition_mut(topic, index) {
+        let producers = partition.log.producers_mut();
+        let known = producers.entry(producer_id);
+        // The partition knows better already: the transaction's coordinator is not asked.
+        if known.is_some_and(|known| producer_epoch < known.producer_epoch) {
+            return Err(ErrorCode::INVALID_PRODUCER_EPOCH);
+        }
+        producers.try_to_begin(batch, caller.version >= PRODUCE_ADDS_FROM);
+    }
     let checked = if caller.version >= PRODUCE_ADDS_FROM {
         add_partitions(cluster, id, producer_id, producer_epoch, [place])
     } else {
