@@ -12,7 +12,7 @@ use crate::differential::Pair;
 const TIME: i64 = 1_750_000_000_000;
 
 /// Long enough for Kafka to look up where the group is in a partition.
-const WAIT_MS: i32 = 150;
+const WAIT_MS: i32 = 400;
 
 struct Share {
     pair: Pair,
