@@ -13,7 +13,8 @@ use super::config_resource::{
 use super::fault::{Fault, invalid, told};
 use crate::acl::Operation;
 use crate::cluster::{Caller, Cluster};
-use crate::settings::{Settings, TOPIC_KEYS};
+use crate::release::Release;
+use crate::settings::Settings;
 
 /// Changes each resource as a whole or not at all.
 pub(super) fn incremental_alter_configs(
@@ -61,7 +62,7 @@ fn change(
     }))?;
     let target = ConfigResource::to_change(caller, kind, name).map_err(|fault| match kind {
         // Kafka looks at the operations first, and at a topic's name with the values.
-        TOPIC => operations_fault(&resource.configs).unwrap_or(fault),
+        TOPIC => operations_fault(&resource.configs, cluster.release).unwrap_or(fault),
         _ => fault,
     })?;
     authorized(cluster, caller, Operation::AlterConfigs, (kind, name))?;
@@ -86,7 +87,7 @@ fn change(
 }
 
 /// What is wrong with the operations on a topic, whatever there is of it.
-fn operations_fault(configs: &[IncrementalAlterableConfig]) -> Option<Fault> {
+fn operations_fault(configs: &[IncrementalAlterableConfig], release: Release) -> Option<Fault> {
     configs.iter().find_map(|entry| {
         let Some(op) = Op::from_code(entry.config_operation) else {
             return Some((ErrorCode::UNKNOWN_SERVER_ERROR, String::new()));
@@ -96,7 +97,7 @@ fn operations_fault(configs: &[IncrementalAlterableConfig]) -> Option<Fault> {
             op,
             value: entry.value.as_deref().unwrap_or_default(),
         };
-        change.operation_fault(&Settings::new(TOPIC_KEYS))
+        change.operation_fault(&Settings::of_topic(release))
     })
 }
 

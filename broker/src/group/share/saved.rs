@@ -83,13 +83,16 @@ impl ShareGroup {
         let members = members.map(|(id, member)| Some((text(id), member.member()?)));
         let topics = saved.topics.iter();
         let topics = topics.map(|(id, count)| Some((id.parse().ok()?, *count)));
+        let topics: BTreeMap<_, _> = topics.collect::<Option<_>>()?;
         Some(ShareGroup {
             epoch: saved.epoch,
             assignment_epoch: saved.assignment_epoch,
             assigned_ms: saved.assigned_ms,
             members: members.collect::<Option<_>>()?,
             target: targets(&saved.target)?,
-            topics: topics.collect::<Option<_>>()?,
+            // What was only becoming ready has had its time.
+            ready: topics.clone(),
+            topics,
         })
     }
 }
