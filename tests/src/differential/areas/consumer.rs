@@ -120,7 +120,8 @@ impl Consumer {
         let id = self.new_id();
         let instance = once_in(&mut self.rng, 3).then(|| format!("instance{}", self.made));
         let mut body = self.join_body(&id, instance.as_ref());
-        if !self.members.is_empty() && body["subscribedTopicNames"] == json!([]) {
+        let alone = self.members.is_empty() && self.away.is_empty();
+        if !alone && body["subscribedTopicNames"] == json!([]) {
             // Kafka 4.3 does not notice that it subscribes to something else than the others.
             body["subscribedTopicNames"] = json!(self.topics);
         }
