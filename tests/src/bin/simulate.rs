@@ -45,6 +45,9 @@ struct Arguments {
     /// Only this job: pass, pass-at-least-once, count, windows or repartition.
     #[arg(long)]
     job: Option<String>,
+    /// Very much goes wrong in every world.
+    #[arg(long)]
+    wild: bool,
     /// How many worlds at a time; default: one for each core.
     #[arg(long)]
     threads: Option<usize>,
@@ -71,13 +74,14 @@ fn main() -> ExitCode {
     }
     let points = Arc::new(enumerate(root).points);
     if let Some(seed) = arguments.replay {
-        return replay(seed, job, arguments.hunt.as_deref(), points);
+        return replay(seed, job, &arguments, points);
     }
     let sweep = Sweep {
         from_seed: arguments.from_seed,
         seeds: arguments.seeds,
         threads,
         job,
+        wild: arguments.wild,
         points,
     };
     sweep_and_tell(&sweep, &arguments)
@@ -92,10 +96,10 @@ fn job_called(name: &str) -> Result<Job, String> {
 fn replay(
     seed: u64,
     job: Option<Job>,
-    hunt: Option<&[usize]>,
+    arguments: &Arguments,
     points: Arc<BTreeSet<Point>>,
 ) -> ExitCode {
-    let hunt = hunt.map(|numbers| {
+    let hunt = arguments.hunt.as_ref().map(|numbers| {
         let chosen = points.iter().enumerate();
         chosen
             .filter(|(number, _)| numbers.contains(number))
@@ -105,6 +109,7 @@ fn replay(
     let options = Options {
         aloud: true,
         job,
+        wild: arguments.wild || hunt.is_some(),
         hunt,
         points,
     };
@@ -189,6 +194,9 @@ fn tell(sweep: &Sweep, swept: &Swept) -> ExitCode {
     let mut again = format!("--replay {}", report.seed);
     if let Some(job) = options.job {
         again += &format!(" --job {}", job.name());
+    }
+    if options.wild && options.hunt.is_none() {
+        again += " --wild";
     }
     if let Some(hunt) = &options.hunt {
         let numbered = sweep.points.iter().enumerate();

@@ -159,21 +159,21 @@ impl Plan {
             events: Vec::new(),
             calm_at,
         };
-        if wild {
-            plan.direct(rng, job.is_some());
-        }
         let millis = u64::try_from(calm_at.as_millis()).unwrap_or(0);
-        let events = 2 + rng.below(10);
-        for _ in 0..if wild { 3 * events } else { events } {
+        let mut events = 2 + rng.below(10);
+        let mut silences = u64::from(rng.below(3) == 0);
+        if wild && plan.direct(rng, job.is_some()) {
+            // What it leads to should not be lost in all the rest.
+            (events, silences) = (rng.below(3), 0);
+        } else if wild {
+            (events, silences) = (3 * events, 4);
+        }
+        for _ in 0..events {
             let at = Duration::from_millis(rng.below(millis));
             let event = plan.event(rng);
             plan.events.push((at, event));
         }
-        for _ in 0..if wild {
-            4
-        } else {
-            u64::from(rng.below(12) == 0)
-        } {
+        for _ in 0..silences {
             // Some before anything is committed.
             let at = Duration::from_millis(rng.below(millis) * rng.below(2));
             let strike = silencing(rng, &plan.manner, wild);
@@ -202,9 +202,50 @@ impl Plan {
         plan
     }
 
-    /// Some worlds lead to what hardly any comes by.
-    fn direct(&mut self, rng: &mut Rng, job_given: bool) {
-        match rng.below(4) {
+    /// Some worlds lead to what hardly any comes by. Whether this one does.
+    fn direct(&mut self, rng: &mut Rng, job_given: bool) -> bool {
+        let strike = |events: &mut Vec<(Duration, Event)>, at: u64, strike: Strike| {
+            events.push((Duration::from_millis(at), Event::Strike(strike)));
+        };
+        match rng.below(7) {
+            // The group goes on while a transaction of a former member may still be decided.
+            2 | 3 => {
+                self.instances = 2 + below(rng, 2);
+                self.manner.transaction_timeout_ms = 14_000;
+                self.marker_delay_max = Duration::from_millis(400);
+                for at in [1_000, 3_500, 6_000] {
+                    let silence = Silence {
+                        of: "app-",
+                        millis: SESSION_TIMEOUT_MS + 500 + rng.below(4_000),
+                        everywhere: true,
+                    };
+                    let lost = Strike {
+                        api: ApiKey::Produce,
+                        after: rng.below(3),
+                        applied: false,
+                        silence: Some(silence),
+                    };
+                    strike(&mut self.events, at + rng.below(900), lost);
+                }
+            }
+            // A member does not know how its transaction was decided.
+            4 => {
+                self.manner.transaction_timeout_ms = 3_000;
+                for at in [1_000, 5_000, 9_000] {
+                    let silence = Silence {
+                        of: "app-",
+                        millis: 3_500 + rng.below(2_000),
+                        everywhere: false,
+                    };
+                    let lost = Strike {
+                        api: ApiKey::EndTxn,
+                        after: rng.below(3),
+                        applied: rng.below(3) == 0,
+                        silence: Some(silence),
+                    };
+                    strike(&mut self.events, at + rng.below(900), lost);
+                }
+            }
             // A takeover is cut off from all between its questions, and others go on with the task.
             0 => {
                 let stateful = [Job::Count, Job::Windows, Job::Repartition, Job::Repartition];
@@ -213,7 +254,7 @@ impl Plan {
                 }
                 self.instances = 3;
                 for at in [0, 0, 2_500, 5_000, 7_500] {
-                    let strike = Strike {
+                    let lost = Strike {
                         api: ApiKey::ListOffsets,
                         after: rng.below(6),
                         applied: rng.below(2) == 0,
@@ -223,8 +264,7 @@ impl Plan {
                             everywhere: true,
                         }),
                     };
-                    let at = Duration::from_millis(at + rng.below(500));
-                    self.events.push((at, Event::Strike(strike)));
+                    strike(&mut self.events, at + rng.below(500), lost);
                 }
             }
             // An app is stopped by an error while it commits, as it does most of the time.
@@ -241,8 +281,9 @@ impl Plan {
                     self.events.push((at, deny(rng)));
                 }
             }
-            _ => {}
+            _ => return false,
         }
+        true
     }
 
     fn event(&self, rng: &mut Rng) -> Event {

@@ -22,6 +22,8 @@ pub struct Sweep {
     pub threads: usize,
     /// Only this job.
     pub job: Option<Job>,
+    /// Very much goes wrong. Where crash points are hunted, it always does.
+    pub wild: bool,
     /// All crash points there are.
     pub points: Arc<BTreeSet<Point>>,
 }
@@ -81,6 +83,7 @@ impl Sweep {
         let options = Options {
             aloud: false,
             job: self.job,
+            wild: self.wild || hunt.is_some(),
             hunt,
             points: Arc::clone(&self.points),
         };

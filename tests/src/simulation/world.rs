@@ -50,6 +50,8 @@ pub struct Options {
     /// Instances crash whenever they come by one of these points. Default: at some points, as the
     /// seed says.
     pub hunt: Option<BTreeSet<Point>>,
+    /// Very much goes wrong, some of it as it hardly ever does.
+    pub wild: bool,
     /// All crash points there are.
     pub points: Arc<BTreeSet<Point>>,
 }
@@ -146,7 +148,7 @@ struct World {
 impl World {
     fn new(seed: u64, options: &Options, trace: Trace) -> Self {
         let mut rng = Rng::from_seed(seed);
-        let plan = Plan::of(&mut rng.fork("plan"), options.job, options.hunt.is_some());
+        let plan = Plan::of(&mut rng.fork("plan"), options.job, options.wild);
         trace.note(format_args!("seed {seed}: {plan:?}"));
         let kafka = EmbeddedBroker::builder()
             .brokers(usize::from(plan.brokers))

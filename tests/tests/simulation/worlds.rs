@@ -21,6 +21,7 @@ fn sweep() -> Sweep {
         seeds: SEEDS,
         threads: available_parallelism().map_or(1, std::num::NonZero::get),
         job: None,
+        wild: false,
         points: Arc::new(enumerate(root()).points),
     }
 }

@@ -24,7 +24,9 @@ pub use graft::graft;
 /// The variable that says which bug a build with all of them has.
 pub const VARIABLE: &str = "THALWEG_PLANTED";
 /// Within so many seeds a bug must be caught.
-pub const SEEDS_MAX: u64 = 200;
+pub const SEEDS_MAX: u64 = 300;
+/// The last so many of them are wild ones.
+const SEEDS_WILD: u64 = 200;
 /// So many seeds must pass without one.
 const SEEDS_SOUND: u64 = 40;
 /// The folders of the workspace that `simulate` is built from.
@@ -239,18 +241,29 @@ fn simulate(
     job: Option<&str>,
     seeds: u64,
 ) -> Result<Output, String> {
-    let mut command = Command::new(program);
-    command.args(["--quiet", "--threads", "1", "--seeds", &seeds.to_string()]);
-    if let Some(job) = job {
-        command.args(["--job", job]);
-    }
-    match bug {
-        Some(bug) => command.env(VARIABLE, bug.to_string()),
-        None => command.env_remove(VARIABLE),
+    let run = |seeds: u64, wild: bool| {
+        let mut command = Command::new(program);
+        command.args(["--quiet", "--threads", "1", "--seeds", &seeds.to_string()]);
+        if wild {
+            command.arg("--wild");
+        }
+        if let Some(job) = job {
+            command.args(["--job", job]);
+        }
+        match bug {
+            Some(bug) => command.env(VARIABLE, bug.to_string()),
+            None => command.env_remove(VARIABLE),
+        };
+        command
+            .output()
+            .map_err(|error| format!("{}: {error}", program.display()))
     };
-    command
-        .output()
-        .map_err(|error| format!("{}: {error}", program.display()))
+    let wild = seeds * SEEDS_WILD / SEEDS_MAX;
+    let output = run(seeds - wild, false)?;
+    match output.status.success() {
+        true => run(wild, true),
+        false => Ok(output),
+    }
 }
 
 fn words(output: &Output) -> String {
