@@ -53,7 +53,6 @@ impl Surroundings {
             .map(|node| format!("broker:{}", FIRST_PORT + node))
             .collect();
         ClientConfig::new(servers.join(","))
-            .client_id(transport.origin())
             .transport(transport)
             .seed(seed)
             .request_timeout(Duration::from_secs(4))

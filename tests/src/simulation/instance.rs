@@ -328,7 +328,9 @@ impl Seat {
             AppError::Cluster { .. } if starting => {}
             AppError::Deadline { .. } => {}
             AppError::Task(_) if self.common.refusing.get() => {}
-            error if self.common.denying.get() && error.to_string().contains("not authorized") => {}
+            error
+                if self.common.denying.get()
+                    && error.to_string().contains("AUTHORIZATION_FAILED") => {}
             error => {
                 let fault = format!("{} stopped: {error}", self.name);
                 self.common.faults.borrow_mut().push(fault);

@@ -295,14 +295,6 @@ impl fmt::Debug for SimulatedTransport {
     }
 }
 
-impl SimulatedTransport {
-    /// Whose it is.
-    #[must_use]
-    pub fn origin(&self) -> &str {
-        &self.origin
-    }
-}
-
 impl Transport for SimulatedTransport {
     fn connect<'a>(
         &'a self,

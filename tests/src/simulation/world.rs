@@ -347,8 +347,10 @@ impl World {
             Event::Deny { api, code, times } => {
                 self.common.denying.set(true);
                 let denied = faults::refuse(api, code, times);
+                // By their application id, which instances have for their client id.
+                let app = self.plan.manner.job.name();
                 self.kafka.inject(move |request| {
-                    let is_app = request.client_id().is_some_and(|id| id.starts_with("app-"));
+                    let is_app = request.client_id() == Some(app);
                     if is_app { denied(request) } else { Fault::Pass }
                 });
             }
