@@ -430,6 +430,13 @@ impl World {
                 Err(error) => (quiet, last) = (0, error),
             }
         }
+        if self.plan.manner.job == Job::PassAtLeastOnce {
+            // A commit outside of transactions that was long on its way, over a connection that was
+            // given up, may set the group back behind later ones: nothing orders the two. What that
+            // costs is repetition. Whether all of the input is in the output is judged in any case.
+            self.note(format_args!("offsets set back: {last}"));
+            return Ok(());
+        }
         Err(format!(
             "the job is not at the end of its input {SETTLES_WITHIN:?} after everything was \
              mended: {last}"
