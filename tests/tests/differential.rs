@@ -11,7 +11,7 @@
 
 #![allow(clippy::indexing_slicing, reason = "out of bounds is a failed test")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
@@ -24,6 +24,9 @@ use tokio::task::JoinSet;
 
 /// Asked by in every run.
 const SEEDS: [u64; 3] = [1, 2, 3];
+
+/// How often an area that differs is asked again.
+const ATTEMPTS_MORE: u32 = 2;
 
 /// What each area asks, more or less, by each seed.
 const REQUESTS: u32 = 200;
@@ -103,7 +106,7 @@ async fn kafka_answers_like_kafka() {
     let (one, other) = tokio::join!(kafka(), kafka());
     let seed = given("THALWEG_SEED").unwrap_or(SEEDS[0]);
     let addresses = (one.bootstrap_servers(), other.bootstrap_servers());
-    let tally = compare_all(seed, REQUESTS / 2, addresses).await;
+    let tally = compare(seed, REQUESTS / 2, addresses).await;
     report(&[(seed, tally)]);
 }
 
@@ -116,7 +119,7 @@ async fn the_embedded_broker_answers_like_kafka() {
     // One after the other: all of them use the group without a name, among others.
     for seed in seeds() {
         println!("asking by the seed {seed}");
-        let tally = compare_all(seed, requests, (kafka.bootstrap_servers(), &right)).await;
+        let tally = compare(seed, requests, (kafka.bootstrap_servers(), &right)).await;
         tallies.push((seed, tally));
     }
     report(&tallies);
@@ -206,7 +209,27 @@ async fn an_altered_answer_is_told() {
     }
 }
 
-async fn compare_all(seed: u64, requests: u32, (left, right): (&str, &str)) -> Tally {
+/// What a broker does in the background is late on a busy machine, and then even two Kafkas differ. So
+/// where an area differs it is asked the same anew: a difference is what comes back each time.
+async fn compare(seed: u64, requests: u32, brokers: (&str, &str)) -> Tally {
+    let mut tally = compare_all(seed, requests, brokers, 0).await;
+    for attempt in 1..=ATTEMPTS_MORE {
+        if tally.differences.is_empty() {
+            break;
+        }
+        for difference in &tally.differences {
+            println!("{difference}");
+        }
+        println!("seed {seed}: asking again");
+        let again = compare_all(seed, requests, brokers, attempt).await;
+        let areas: BTreeSet<&str> = tally.differences.iter().map(|found| found.area).collect();
+        tally.differences = again.differences;
+        tally.differences.retain(|found| areas.contains(found.area));
+    }
+    tally
+}
+
+async fn compare_all(seed: u64, requests: u32, (left, right): (&str, &str), attempt: u32) -> Tally {
     let only = std::env::var("THALWEG_AREAS").unwrap_or_default();
     let mut running = JoinSet::new();
     for area in AREAS
@@ -215,7 +238,7 @@ async fn compare_all(seed: u64, requests: u32, (left, right): (&str, &str)) -> T
     {
         let sides = (Side::new("kafka", left), Side::new("other", right));
         let rng = Rng::from_seed(seed).fork(area.name);
-        let prefix = format!("{}-{seed}", area.name);
+        let prefix = format!("{}-{seed}-{attempt}", area.name);
         running.spawn(async move {
             let pair = Pair::begin(area.name, prefix, sides.0, sides.1).await;
             (area.run)(pair, rng, requests).await.end()
