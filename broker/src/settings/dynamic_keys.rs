@@ -49,6 +49,7 @@ const DYNAMIC_KEYS: &[&str] = &[
     "num.recovery.threads.per.data.dir",
     "num.replica.fetchers",
     "producer.id.expiration.ms",
+    "sasl.kerberos.min.time.before.relogin",
     "share.coordinator.cached.buffer.max.bytes",
     "transaction.partition.verification.enable",
     "unclean.leader.election.enable",

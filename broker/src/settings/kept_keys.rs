@@ -194,6 +194,8 @@ pub(crate) const KEPT_KEYS: &[Definition] = &[
     kept("replication.quota.window.num", INT, "11"),
     kept("replication.quota.window.size.seconds", INT, "1"),
     kept("request.timeout.ms", INT, "30000"),
+    // Of security; but there is no Kerberos here that could count on it.
+    kept("sasl.kerberos.min.time.before.relogin", LONG, "60000"),
     kept("share.coordinator.append.linger.ms", INT, "-1"),
     kept("share.coordinator.cached.buffer.max.bytes", INT, "1048588"),
     kept("share.coordinator.load.buffer.size", INT, "5242880"),
