@@ -226,12 +226,10 @@ impl Sender {
             }
         }
         for topic in self.core.topics_wanted() {
-            // A topic that is known and has no leader gets one by a change of the metadata.
-            if !self.lookups.contains_key(&topic) && self.metadata.topic(&topic).is_none() {
-                let cluster = self.cluster.clone();
-                let name = Arc::clone(&topic);
-                self.lookups
-                    .insert(topic, Box::pin(async move { cluster.topic(&name).await }));
+            if !self.lookups.contains_key(&topic) {
+                let is_known = self.metadata.topic(&topic).is_some();
+                let lookup = look_up(self.cluster.clone(), Arc::clone(&topic), is_known);
+                self.lookups.insert(topic, Box::pin(lookup));
                 progress = true;
             }
         }
@@ -501,6 +499,20 @@ impl Drop for Sender {
         self.core.close();
         self.shared.mailbox.drain();
     }
+}
+
+/// A topic that is known is looked up because it has no leader: one is being elected, or its broker
+/// has just started. Nobody else would ask for it before the metadata is old.
+async fn look_up(
+    cluster: Cluster,
+    name: Arc<str>,
+    is_known: bool,
+) -> Result<Arc<TopicMetadata>, CallError> {
+    if is_known {
+        tokio::time::sleep(cluster.backoff(0)).await;
+        cluster.refresh_metadata().await?;
+    }
+    cluster.topic(&name).await
 }
 
 /// Attempts are paced by the cluster, once it knows where the broker is.
