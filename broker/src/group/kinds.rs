@@ -73,7 +73,7 @@ pub(super) fn with_group<K: Kind, T>(
             Err((ErrorCode::GROUP_ID_NOT_FOUND, message))
         }
     };
-    cluster.groups.changes.note(|| id.clone());
+    // Noted as changed when it was taken out.
     cluster.groups.by_id.insert(id.clone(), group);
     result
 }

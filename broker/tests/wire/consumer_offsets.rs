@@ -3,9 +3,9 @@
 //! Method: raw requests over in-memory connections; what they change is read back by Fetch.
 
 use thalweg_protocol::messages::{
-    DeleteGroupsRequest, DescribeProducersRequest, DescribeProducersTopicRequest, EndTxnRequest,
-    GroupMetadataKey, GroupMetadataValue, OffsetCommitKey, OffsetCommitValue,
-    TxnOffsetCommitRequest, TxnOffsetCommitRequestPartition, TxnOffsetCommitRequestTopic,
+    DeleteGroupsRequest, DescribeProducersRequest, DescribeProducersTopicRequest, GroupMetadataKey,
+    GroupMetadataValue, OffsetCommitKey, OffsetCommitValue, TxnOffsetCommitRequest,
+    TxnOffsetCommitRequestPartition, TxnOffsetCommitRequestTopic,
 };
 use thalweg_protocol::records::{Columns, Decompressor, RecordBatches};
 use thalweg_protocol::{Decoder, ErrorCode, Message, Offset, PartitionId, ProducerId};
@@ -141,13 +141,7 @@ async fn an_open_transaction_shows_in_the_partition_that_has_its_offsets() {
     assert!(records(&mut raw, true).await.is_empty());
     assert_eq!(open_since(&mut raw, producer).await, 0);
 
-    let end = EndTxnRequest {
-        transactional_id: "t".into(),
-        producer_id: ProducerId(producer.id),
-        producer_epoch: producer.epoch,
-        committed: true,
-        ..Default::default()
-    };
+    let end = end_request("t", producer, true);
     assert_eq!(raw.call(&end, 5).await.error_code, ErrorCode::NONE);
     assert_eq!(records(&mut raw, true).await, ["g bids 0: 5 ", "marker"]);
     assert_eq!(open_since(&mut raw, producer).await, -1);

@@ -10,10 +10,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use thalweg_protocol::messages::{
-    EndTxnRequest, FetchPartition, FetchTopic, InitProducerIdRequest, OffsetFetchRequest,
-    OffsetFetchRequestGroup, OffsetFetchRequestTopics, PartitionProduceData, ProduceRequest,
-    TopicProduceData, TxnOffsetCommitRequest, TxnOffsetCommitRequestPartition,
-    TxnOffsetCommitRequestTopic,
+    FetchPartition, FetchTopic, InitProducerIdRequest, OffsetFetchRequest, OffsetFetchRequestGroup,
+    OffsetFetchRequestTopics, PartitionProduceData, ProduceRequest, TopicProduceData,
+    TxnOffsetCommitRequest, TxnOffsetCommitRequestPartition, TxnOffsetCommitRequestTopic,
 };
 use thalweg_protocol::{ErrorCode, Offset, PartitionId, ProducerId};
 use tokio::net::TcpStream;
@@ -108,13 +107,7 @@ async fn transact(raw: &mut Raw<TcpStream>, me: &mut Producer, number: i64) -> O
     };
     let response = raw.try_call(&offsets, 5).await?;
     assert_eq!(response.topics[0].partitions[0].error_code, ErrorCode::NONE);
-    let end = EndTxnRequest {
-        transactional_id: "x".into(),
-        producer_id: ProducerId(me.id),
-        producer_epoch: me.epoch,
-        committed: true,
-        ..Default::default()
-    };
+    let end = end_request("x", *me, true);
     let response = raw.try_call(&end, 5).await?;
     assert_eq!(response.error_code, ErrorCode::NONE);
     me.epoch = response.producer_epoch;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use thalweg_broker::EmbeddedBroker;
 use thalweg_protocol::messages::{
-    DescribeTransactionsRequest, EndTxnRequest, EndTxnResponse, MetadataRequest, ProduceRequest,
-    WritableTxnMarker, WritableTxnMarkerTopic, WriteTxnMarkersRequest,
+    EndTxnResponse, MetadataRequest, ProduceRequest, WritableTxnMarker, WritableTxnMarkerTopic,
+    WriteTxnMarkersRequest,
 };
 use thalweg_protocol::{BrokerId, ErrorCode, PartitionId, ProducerId};
 use tokio::time::Instant;
@@ -212,25 +212,10 @@ async fn brokers_with_a_coordinator() -> EmbeddedBroker {
 }
 
 async fn end(coordinator: &mut Raw, me: Producer, committed: bool) -> EndTxnResponse {
-    let request = EndTxnRequest {
-        transactional_id: "x".into(),
-        producer_id: ProducerId(me.id),
-        producer_epoch: me.epoch,
-        committed,
-        ..Default::default()
-    };
+    let request = end_request("x", me, committed);
     let response = coordinator.call(&request, 5).await;
     assert_eq!(response.error_code, ErrorCode::NONE);
     response
-}
-
-async fn transaction_state(coordinator: &mut Raw) -> String {
-    let request = DescribeTransactionsRequest {
-        transactional_ids: vec!["x".into()],
-        ..Default::default()
-    };
-    let response = coordinator.call(&request, 0).await;
-    response.transaction_states[0].transaction_state.to_string()
 }
 
 /// Goal: a marker that its leader takes with it is written again; the transaction is not complete
@@ -245,7 +230,7 @@ async fn a_marker_lost_with_its_leader_is_written_again() {
         assert_eq!(all.responses[0].partitions[0].high_watermark.0, 1);
         let old = kafka.leader("t", 0).expect("it has one");
         kafka.kill(old).expect("it runs");
-        let prepared = transaction_state(&mut coordinator).await;
+        let prepared = transaction_state(&mut coordinator, "x").await;
         assert!(prepared.starts_with("Prepare"), "{prepared}");
 
         tokio::time::sleep(2 * DELAY).await;
@@ -256,7 +241,7 @@ async fn a_marker_lost_with_its_leader_is_written_again() {
         assert_eq!(partition.last_stable_offset.0, 2, "past the marker");
         let expected: &[&str] = if committed { &["a"] } else { &[] };
         assert_eq!(committed_values(partition), expected);
-        let complete = transaction_state(&mut coordinator).await;
+        let complete = transaction_state(&mut coordinator, "x").await;
         assert!(complete.starts_with("Complete"), "{complete}");
     }
 }
@@ -267,11 +252,17 @@ async fn a_transaction_is_complete_when_its_marker_is_replicated_and_no_earlier(
     let (mut raw, mut coordinator, mut me) = open_transaction(&kafka).await;
     me.epoch = end(&mut coordinator, me, true).await.producer_epoch;
     tokio::time::sleep(DELAY / 2).await;
-    assert_eq!(transaction_state(&mut coordinator).await, "PrepareCommit");
+    assert_eq!(
+        transaction_state(&mut coordinator, "x").await,
+        "PrepareCommit"
+    );
     let early = produce_as(&mut raw, "t", batch(&["b"], me), Some("x")).await;
     assert_eq!(early.error_code, ErrorCode::CONCURRENT_TRANSACTIONS);
     tokio::time::sleep(DELAY).await;
-    assert_eq!(transaction_state(&mut coordinator).await, "CompleteCommit");
+    assert_eq!(
+        transaction_state(&mut coordinator, "x").await,
+        "CompleteCommit"
+    );
     let read = fetch(&mut raw, "t", 0, true).await;
     assert_eq!(values(&read), ["a"]);
 }
@@ -284,7 +275,10 @@ async fn a_marker_that_survives_its_leader_is_not_written_twice() {
     end(&mut coordinator, me, true).await;
     let old = kafka.leader("t", 0).expect("it has one");
     kafka.stop(old).expect("it runs");
-    assert_eq!(transaction_state(&mut coordinator).await, "CompleteCommit");
+    assert_eq!(
+        transaction_state(&mut coordinator, "x").await,
+        "CompleteCommit"
+    );
     tokio::time::sleep(2 * DELAY).await;
     let new = kafka.leader("t", 0).expect("another one");
     let mut raw = Raw::connect(&kafka, port(new));
@@ -307,11 +301,17 @@ async fn a_marker_waits_for_enough_replicas() {
     kafka.kill(keep[0].expect("it has one")).expect("it runs");
     end(&mut coordinator, me, true).await;
     tokio::time::sleep(10 * DELAY).await;
-    assert_eq!(transaction_state(&mut coordinator).await, "PrepareCommit");
+    assert_eq!(
+        transaction_state(&mut coordinator, "x").await,
+        "PrepareCommit"
+    );
     assert!(raw.is_closed().await, "its broker is dead");
     kafka.restart(spare.expect("a third")).expect("it is there");
     tokio::time::sleep(2 * DELAY).await;
-    assert_eq!(transaction_state(&mut coordinator).await, "CompleteCommit");
+    assert_eq!(
+        transaction_state(&mut coordinator, "x").await,
+        "CompleteCommit"
+    );
 }
 
 #[tokio::test(start_paused = true)]

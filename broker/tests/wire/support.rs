@@ -5,9 +5,9 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use thalweg_broker::{Builder, DataError, EmbeddedBroker, InMemoryStream, StartError};
 use thalweg_protocol::messages::{
-    FetchPartition, FetchPartitionData, FetchRequest, FetchResponse, FetchTopic,
-    FindCoordinatorRequest, InitProducerIdRequest, PartitionProduceData, PartitionProduceResponse,
-    ProduceRequest, TopicProduceData,
+    DescribeTransactionsRequest, EndTxnRequest, FetchPartition, FetchPartitionData, FetchRequest,
+    FetchResponse, FetchTopic, FindCoordinatorRequest, InitProducerIdRequest, PartitionProduceData,
+    PartitionProduceResponse, ProduceRequest, TopicProduceData,
 };
 use thalweg_protocol::records::{
     BatchSeal, Columns, Compression, Compressor, Decompressor, RecordBatchBuilder, RecordBatches,
@@ -348,4 +348,25 @@ pub(crate) async fn init_transactional(raw: &mut Raw, id: &str) -> Producer {
     let response = raw.call(&request, 4).await;
     assert_eq!(response.error_code, ErrorCode::NONE);
     Producer::idempotent(response.producer_id.0, response.producer_epoch).in_transaction()
+}
+
+/// Ends the transaction of a transactional id.
+pub(crate) fn end_request(id: &str, producer: Producer, committed: bool) -> EndTxnRequest {
+    EndTxnRequest {
+        transactional_id: id.into(),
+        producer_id: ProducerId(producer.id),
+        producer_epoch: producer.epoch,
+        committed,
+        ..Default::default()
+    }
+}
+
+/// What the coordinator calls the state of a transactional id's transaction.
+pub(crate) async fn transaction_state(coordinator: &mut Raw, id: &str) -> String {
+    let request = DescribeTransactionsRequest {
+        transactional_ids: vec![id.into()],
+        ..Default::default()
+    };
+    let response = coordinator.call(&request, 0).await;
+    response.transaction_states[0].transaction_state.to_string()
 }

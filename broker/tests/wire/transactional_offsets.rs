@@ -5,7 +5,7 @@
 
 use thalweg_broker::EmbeddedBroker;
 use thalweg_protocol::messages::{
-    AddOffsetsToTxnRequest, EndTxnRequest, EndTxnResponse, TxnOffsetCommitRequest,
+    AddOffsetsToTxnRequest, EndTxnResponse, TxnOffsetCommitRequest,
     TxnOffsetCommitRequestPartition, TxnOffsetCommitRequestTopic,
 };
 use thalweg_protocol::{ErrorCode, Offset, PartitionId, ProducerId};
@@ -64,13 +64,7 @@ async fn send(raw: &mut Raw, request: &TxnOffsetCommitRequest, version: i16) -> 
 }
 
 async fn end(raw: &mut Raw, producer: Producer, commit: bool, version: i16) -> EndTxnResponse {
-    let request = EndTxnRequest {
-        transactional_id: "t".into(),
-        producer_id: ProducerId(producer.id),
-        producer_epoch: producer.epoch,
-        committed: commit,
-        ..Default::default()
-    };
+    let request = end_request("t", producer, commit);
     let ended = raw.call(&request, version).await;
     assert_eq!(ended.error_code, ErrorCode::NONE);
     ended

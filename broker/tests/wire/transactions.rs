@@ -5,9 +5,8 @@ use std::time::Duration;
 use thalweg_broker::EmbeddedBroker;
 use thalweg_protocol::messages::{
     AddPartitionsToTxnRequest, AddPartitionsToTxnTopic, DescribeProducersRequest,
-    DescribeProducersTopicRequest, DescribeTransactionsRequest, EndTxnRequest, EndTxnResponse,
-    InitProducerIdRequest, ListTransactionsRequest, WritableTxnMarker, WritableTxnMarkerTopic,
-    WriteTxnMarkersRequest,
+    DescribeProducersTopicRequest, EndTxnResponse, InitProducerIdRequest, ListTransactionsRequest,
+    WritableTxnMarker, WritableTxnMarkerTopic, WriteTxnMarkersRequest,
 };
 use thalweg_protocol::{ErrorCode, Offset, PartitionId, ProducerId};
 
@@ -24,13 +23,7 @@ async fn started() -> (EmbeddedBroker, Raw, Producer) {
 }
 
 async fn end(raw: &mut Raw, me: Producer, committed: bool, version: i16) -> EndTxnResponse {
-    let request = EndTxnRequest {
-        transactional_id: "x".into(),
-        producer_id: ProducerId(me.id),
-        producer_epoch: me.epoch,
-        committed,
-        ..Default::default()
-    };
+    let request = end_request("x", me, committed);
     raw.call(&request, version).await
 }
 
@@ -49,15 +42,6 @@ async fn add_partition(raw: &mut Raw, me: Producer) -> ErrorCode {
     };
     let response = raw.call(&request, 3).await;
     response.results_by_topic_v3_and_below[0].results_by_partition[0].partition_error_code
-}
-
-async fn state(raw: &mut Raw) -> String {
-    let request = DescribeTransactionsRequest {
-        transactional_ids: vec!["x".into()],
-        ..Default::default()
-    };
-    let response = raw.call(&request, 0).await;
-    response.transaction_states[0].transaction_state.to_string()
 }
 
 #[tokio::test(start_paused = true)]
@@ -180,11 +164,11 @@ async fn whoever_takes_the_id_over_fences_and_aborts() {
 async fn a_transaction_open_for_too_long_is_aborted() {
     let (_kafka, mut raw, me) = started().await;
     produce_as(&mut raw, "t", batch(&["a"], me), Some("x")).await;
-    assert_eq!(state(&mut raw).await, "Ongoing");
+    assert_eq!(transaction_state(&mut raw, "x").await, "Ongoing");
     tokio::time::sleep(Duration::from_secs(59)).await;
-    assert_eq!(state(&mut raw).await, "Ongoing");
+    assert_eq!(transaction_state(&mut raw, "x").await, "Ongoing");
     tokio::time::sleep(Duration::from_secs(12)).await;
-    assert_eq!(state(&mut raw).await, "CompleteAbort");
+    assert_eq!(transaction_state(&mut raw, "x").await, "CompleteAbort");
     let read = fetch(&mut raw, "t", 0, true).await;
     let partition = &read.responses[0].partitions[0];
     assert_eq!(partition.last_stable_offset, partition.high_watermark);
@@ -214,7 +198,7 @@ async fn a_late_marker_keeps_readers_waiting_and_the_next_transaction_too() {
         ErrorCode::NONE,
         "answered before the marker is written"
     );
-    assert_eq!(state(&mut raw).await, "PrepareCommit");
+    assert_eq!(transaction_state(&mut raw, "x").await, "PrepareCommit");
     let read = fetch(&mut raw, "t", 0, true).await;
     assert!(values(&read).is_empty());
     let next = Producer {
@@ -224,7 +208,7 @@ async fn a_late_marker_keeps_readers_waiting_and_the_next_transaction_too() {
     let early = produce_as(&mut raw, "t", batch(&["b"], next), Some("x")).await;
     assert!(early.error_code.is_retriable(), "{:?}", early.error_code);
     tokio::time::sleep(delay).await;
-    assert_eq!(state(&mut raw).await, "CompleteCommit");
+    assert_eq!(transaction_state(&mut raw, "x").await, "CompleteCommit");
     assert_eq!(values(&fetch(&mut raw, "t", 0, true).await), ["a"]);
     let answer = produce_as(&mut raw, "t", batch(&["b"], next), Some("x")).await;
     assert_eq!(answer.error_code, ErrorCode::NONE);

@@ -19,7 +19,7 @@ use super::calls::{Calls, may_come_right};
 use super::culprits::{self, Findings, with_findings};
 use super::error::AppError;
 use super::slot::{InputSlot, Slot};
-use super::takeover::{Takeover, TakeoverStep};
+use super::takeover::{CommittedInput, Takeover, TakeoverStep};
 use crate::assignor::TaskId;
 use crate::task::{ChangelogId, InputId, Task};
 
@@ -72,8 +72,8 @@ struct LookedUp {
 enum Found {
     /// What there is to restore.
     All(Takeover),
-    /// Whether the offsets are others than those the task was restored by.
-    Outdated(bool),
+    /// The offsets anew, of a task that does not go with those it was restored by.
+    Offsets(Vec<Option<CommittedInput>>),
 }
 
 /// See the module.
@@ -260,8 +260,10 @@ impl Restorer {
         };
         let takeover = match result? {
             Found::All(takeover) => takeover,
-            Found::Outdated(outdated) => {
+            Found::Offsets(committed) => {
                 let doubt = job.doubt.take();
+                let takeover = job.takeover.as_mut();
+                let outdated = takeover.is_some_and(|it| it.restart_if_outdated(&committed));
                 self.give_up(id)?;
                 return match doubt {
                     Some(error) if !outdated => Err(error),
@@ -360,28 +362,14 @@ impl Restorer {
     }
 
     fn finish(&mut self, id: TaskId) -> Result<Restored, AppError> {
-        let Some(job) = self.jobs.get_mut(&id) else {
-            return Ok(Restored::Progress);
-        };
-        let Some(takeover) = &job.takeover else {
-            return Ok(Restored::Progress);
-        };
-        let taken = match takeover.finish() {
-            Ok(taken) => taken,
-            Err(error) => {
-                job.doubt = Some(AppError::Takeover(error.to_string()));
-                let (number, takeover) = (job.number, takeover.clone());
-                let (calls, send) = (self.calls.clone(), self.send.clone());
-                self.spawner.spawn(
-                    "thalweg takeover",
-                    Box::pin(async move {
-                        let outdated = restart_if_outdated(&calls, takeover).point().await;
-                        let result = outdated.map(|(outdated, _)| Found::Outdated(outdated));
-                        let _ = send.send(LookedUp { id, number, result }).point().await;
-                    }),
-                );
+        let takeover = self.jobs.get(&id).and_then(|job| job.takeover.as_ref());
+        let taken = match takeover.map(Takeover::finish) {
+            Some(Ok(taken)) => taken,
+            Some(Err(error)) => {
+                self.ask_again(id, AppError::Takeover(error.to_string()));
                 return Ok(Restored::Progress);
             }
+            None => return Ok(Restored::Progress),
         };
         let Some(Job {
             mut task,
@@ -430,6 +418,28 @@ impl Restorer {
         ))))
     }
 
+    /// Asks in the background whether the offsets of a restored task still stand, before what is wrong
+    /// with it is believed.
+    fn ask_again(&mut self, id: TaskId, doubt: AppError) {
+        let Some(job) = self.jobs.get_mut(&id) else {
+            return;
+        };
+        let Some(takeover) = &job.takeover else {
+            return;
+        };
+        job.doubt = Some(doubt);
+        let (number, inputs) = (job.number, takeover.input_partitions());
+        let (calls, send) = (self.calls.clone(), self.send.clone());
+        self.spawner.spawn(
+            "thalweg takeover",
+            Box::pin(async move {
+                let committed = stable_offsets(&calls, &inputs).point().await;
+                let result = committed.map(Found::Offsets);
+                let _ = send.send(LookedUp { id, number, result }).point().await;
+            }),
+        );
+    }
+
     fn handle_error(&mut self, error: &ConsumeError) -> Result<Restored, AppError> {
         if error.disposition() == Disposition::Fatal {
             return Err(AppError::cluster("reading changelogs", error));
@@ -459,7 +469,7 @@ async fn look_up(calls: &Calls, mut takeover: Takeover) -> Result<Takeover, AppE
     let changelogs = takeover.changelog_partitions();
     let all: Vec<TopicPartition> = inputs.iter().chain(&changelogs).cloned().collect();
     loop {
-        let stable = until_answered("reading offsets", || calls.stable_offsets(&inputs));
+        let stable = stable_offsets(calls, &inputs);
         let ends = until_answered("listing offsets", || calls.ranges(&all));
         // E3: in this order. Nothing is asked before it is awaited.
         let (committed, ranges) = (stable.point().await?, ends.point().await?);
@@ -468,9 +478,8 @@ async fn look_up(calls: &Calls, mut takeover: Takeover) -> Result<Takeover, AppE
         let Err(error) = takeover.handle_ranges(of_inputs, of_changelogs) else {
             break;
         };
-        let outdated;
-        (outdated, takeover) = restart_if_outdated(calls, takeover).point().await?;
-        if !outdated {
+        let committed = stable_offsets(calls, &inputs).point().await?;
+        if !takeover.restart_if_outdated(&committed) {
             return Err(fits(error));
         }
     }
@@ -484,16 +493,13 @@ async fn look_up(calls: &Calls, mut takeover: Takeover) -> Result<Takeover, AppE
     Ok(takeover)
 }
 
-/// Asks for the offsets again, where something does not go with them.
-async fn restart_if_outdated(
+async fn stable_offsets(
     calls: &Calls,
-    mut takeover: Takeover,
-) -> Result<(bool, Takeover), AppError> {
-    let inputs = takeover.input_partitions();
-    let stable = until_answered("reading offsets", || calls.stable_offsets(&inputs));
-    let committed = stable.point().await?;
-    let outdated = takeover.restart_if_outdated(&committed);
-    Ok((outdated, takeover))
+    inputs: &[TopicPartition],
+) -> Result<Vec<Option<CommittedInput>>, AppError> {
+    until_answered("reading offsets", || calls.stable_offsets(inputs))
+        .point()
+        .await
 }
 
 async fn until_answered<T, F: Future<Output = Result<T, CallError>>>(

@@ -114,7 +114,7 @@ enum Stage {
 }
 
 /// See the module.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Takeover {
     task: TaskId,
     exactly_once: bool,

@@ -10,7 +10,7 @@
 //! for as long as its session, all tasks are taken over anew: the takeover finds out, from what is
 //! committed, however long its coordinator is away.
 
-use thalweg_client::{StartAt, TopicPartition};
+use thalweg_client::TopicPartition;
 use tokio::time::Instant;
 
 use super::Worker;
@@ -32,15 +32,9 @@ impl Worker {
             self.purged.clear();
             return self.undo(true);
         }
-        self.purged.retain(|partition, _| {
-            let route = self.routes.get(partition);
-            let slot = route.and_then(|(id, index)| Some((self.slots.get(id)?, *index)));
-            let input = slot.and_then(|(slot, index)| slot.inputs().get(index));
-            let Some(input) = input else { return false };
-            // Not assigned any more: then it is about to be given up.
-            let start = StartAt::Offset(input.next());
-            self.consumer.seek(partition, start).is_ok()
-        });
+        let mut purged = std::mem::take(&mut self.purged);
+        purged.retain(|partition, _| self.read_again(partition));
+        self.purged = purged;
         Ok(())
     }
 }

@@ -224,18 +224,24 @@ impl Worker {
             _ => {
                 tracing::warn!(worker = self.index, "{error}");
                 self.stalled = Some(error.to_string());
-                // An error stops its partition until a seek.
-                let route = error
-                    .topic_partition()
-                    .and_then(|found| self.routes.get(found));
-                let slot = route.and_then(|(id, index)| Some((self.slots.get(id)?, *index)));
-                if let Some(input) = slot.and_then(|(slot, index)| slot.inputs().get(index)) {
-                    let start = StartAt::Offset(input.next());
-                    let _ = self.consumer.seek(&input.partition, start);
+                if let Some(partition) = error.topic_partition() {
+                    self.read_again(partition);
                 }
                 Ok(())
             }
         }
+    }
+
+    /// An error stops its partition until a seek: goes on where its task is. False where it is no task's
+    /// here any more, or about to be given up.
+    pub(super) fn read_again(&mut self, partition: &TopicPartition) -> bool {
+        let route = self.routes.get(partition);
+        let slot = route.and_then(|(id, index)| Some((self.slots.get(id)?, *index)));
+        let Some(input) = slot.and_then(|(slot, index)| slot.inputs().get(index)) else {
+            return false;
+        };
+        let start = StartAt::Offset(input.next());
+        self.consumer.seek(partition, start).is_ok()
     }
 }
 
