@@ -77,6 +77,27 @@ pub struct Silence {
     pub everywhere: bool,
 }
 
+impl Silence {
+    /// Instances do not reach the broker that was asked.
+    #[must_use]
+    pub fn of_broker(millis: u64) -> Self {
+        Silence {
+            of: "app-",
+            millis,
+            everywhere: false,
+        }
+    }
+
+    /// Instances reach no broker.
+    #[must_use]
+    pub fn of_all(millis: u64) -> Self {
+        Silence {
+            everywhere: true,
+            ..Silence::of_broker(millis)
+        }
+    }
+}
+
 pub(super) struct State {
     pub(super) rng: Rng,
     pub(super) weather: Weather,

@@ -159,131 +159,132 @@ impl Plan {
             events: Vec::new(),
             calm_at,
         };
-        let millis = u64::try_from(calm_at.as_millis()).unwrap_or(0);
+        plan.go_wrong(rng, wild, job.is_some());
+        plan.events.sort_by_key(|(at, _)| *at);
+        plan
+    }
+
+    fn go_wrong(&mut self, rng: &mut Rng, wild: bool, job_given: bool) {
+        let millis = u64::try_from(self.calm_at.as_millis()).unwrap_or(0);
         let mut events = 2 + rng.below(10);
         let mut silences = u64::from(rng.below(3) == 0);
-        if wild && plan.direct(rng, job.is_some()) {
+        if wild && self.direct(rng, job_given) {
             // What it leads to should not be lost in all the rest.
             (events, silences) = (rng.below(3), 0);
         } else if wild {
             (events, silences) = (3 * events, 4);
         }
         for _ in 0..events {
-            let at = Duration::from_millis(rng.below(millis));
-            let event = plan.event(rng);
-            plan.events.push((at, event));
+            let at = rng.below(millis);
+            let event = self.event(rng);
+            self.push(at, event);
         }
         for _ in 0..silences {
             // Some before anything is committed.
-            let at = Duration::from_millis(rng.below(millis) * rng.below(2));
-            let strike = silencing(rng, &plan.manner, wild);
-            let millis = strike.silence.map_or(0, |silence| silence.millis + 3_000);
-            if millis > DELIVERY_TIMEOUT_MS {
-                plan.calm_at = plan.calm_at.max(at + Duration::from_millis(millis));
+            let at = rng.below(millis) * rng.below(2);
+            let strike = silencing(rng, &self.manner, wild);
+            let lasts = strike.silence.map_or(0, |silence| silence.millis + 3_000);
+            if lasts > DELIVERY_TIMEOUT_MS {
+                self.calm_at = self.calm_at.max(Duration::from_millis(at + lasts));
             }
-            plan.events.push((at, Event::Strike(strike)));
+            self.push(at, Event::Strike(strike));
         }
         if rng.below(if wild { 2 } else { 30 }) == 0 {
-            let at = Duration::from_millis(rng.below(millis));
-            plan.events.push((at, deny(rng)));
+            let at = rng.below(millis);
+            self.push(at, deny(rng));
         }
         if rng.below(if wild { 3 } else { 15 }) == 0 {
             // Longer than a producer tries for (`delivery.timeout.ms`): then outcomes are unknown.
-            let at = Duration::from_millis(3_000 + rng.below(3_000));
+            let at = 3_000 + rng.below(3_000);
             let event = Event::Cut {
-                instance: below(rng, plan.instances),
-                node: u16::try_from(rng.below(u64::from(plan.brokers))).unwrap_or(0),
+                instance: below(rng, self.instances),
+                node: u16::try_from(rng.below(u64::from(self.brokers))).unwrap_or(0),
                 millis: 130_000,
             };
-            plan.events.push((at, event));
-            plan.calm_at = Duration::from_secs(145);
+            self.push(at, event);
+            self.calm_at = Duration::from_secs(145);
         }
-        plan.events.sort_by_key(|(at, _)| *at);
-        plan
+    }
+
+    fn push(&mut self, at_millis: u64, event: Event) {
+        self.events.push((Duration::from_millis(at_millis), event));
     }
 
     /// Some worlds lead to what hardly any comes by. Whether this one does.
     fn direct(&mut self, rng: &mut Rng, job_given: bool) -> bool {
-        let strike = |events: &mut Vec<(Duration, Event)>, at: u64, strike: Strike| {
-            events.push((Duration::from_millis(at), Event::Strike(strike)));
-        };
         match rng.below(7) {
-            // The group goes on while a transaction of a former member may still be decided.
-            2 | 3 => {
-                self.instances = 2 + below(rng, 2);
-                self.manner.transaction_timeout_ms = 14_000;
-                self.marker_delay_max = Duration::from_millis(400);
-                for at in [1_000, 3_500, 6_000] {
-                    let silence = Silence {
-                        of: "app-",
-                        millis: SESSION_TIMEOUT_MS + 500 + rng.below(4_000),
-                        everywhere: true,
-                    };
-                    let lost = Strike {
-                        api: ApiKey::Produce,
-                        after: rng.below(3),
-                        applied: false,
-                        silence: Some(silence),
-                    };
-                    strike(&mut self.events, at + rng.below(900), lost);
-                }
-            }
-            // A member does not know how its transaction was decided.
-            4 => {
-                self.manner.transaction_timeout_ms = 3_000;
-                for at in [1_000, 5_000, 9_000] {
-                    let silence = Silence {
-                        of: "app-",
-                        millis: 3_500 + rng.below(2_000),
-                        everywhere: false,
-                    };
-                    let lost = Strike {
-                        api: ApiKey::EndTxn,
-                        after: rng.below(3),
-                        applied: rng.below(3) == 0,
-                        silence: Some(silence),
-                    };
-                    strike(&mut self.events, at + rng.below(900), lost);
-                }
-            }
-            // A takeover is cut off from all between its questions, and others go on with the task.
-            0 => {
-                let stateful = [Job::Count, Job::Windows, Job::Repartition, Job::Repartition];
-                if !job_given {
-                    self.manner.job = rng.choose(&stateful).copied().unwrap_or(Job::Count);
-                }
-                self.instances = 3;
-                for at in [0, 0, 2_500, 5_000, 7_500] {
-                    let lost = Strike {
-                        api: ApiKey::ListOffsets,
-                        after: rng.below(6),
-                        applied: rng.below(2) == 0,
-                        silence: Some(Silence {
-                            of: "app-",
-                            millis: 7_000 + rng.below(6_000),
-                            everywhere: true,
-                        }),
-                    };
-                    strike(&mut self.events, at + rng.below(500), lost);
-                }
-            }
-            // An app is stopped by an error while it commits, as it does most of the time.
-            1 => {
-                self.manner.commit_interval_ms = 20;
-                self.pause_max = Duration::from_millis(60);
-                let slow = Weather {
-                    latency: Duration::from_millis(20),
-                    ..Weather::CALM
-                };
-                self.events.push((Duration::ZERO, Event::Weather(slow)));
-                for second in 1..6 {
-                    let at = Duration::from_millis(1_000 * second + rng.below(900));
-                    self.events.push((at, deny(rng)));
-                }
-            }
+            0 => self.outdate_takeovers(rng, job_given),
+            1 => self.stop_while_committing(rng),
+            2 | 3 => self.leave_owners_undecided(rng),
+            4 => self.hide_outcomes(rng),
             _ => return false,
         }
         true
+    }
+
+    /// A takeover is cut off from all between its questions, and others go on with the task.
+    fn outdate_takeovers(&mut self, rng: &mut Rng, job_given: bool) {
+        let stateful = [Job::Count, Job::Windows, Job::Repartition, Job::Repartition];
+        if !job_given {
+            self.manner.job = rng.choose(&stateful).copied().unwrap_or(Job::Count);
+        }
+        self.instances = 3;
+        for at in [0, 0, 2_500, 5_000, 7_500] {
+            let strike = Strike {
+                api: ApiKey::ListOffsets,
+                after: rng.below(6),
+                applied: rng.below(2) == 0,
+                silence: Some(Silence::of_all(7_000 + rng.below(6_000))),
+            };
+            self.push(at + rng.below(500), Event::Strike(strike));
+        }
+    }
+
+    /// An app is stopped by an error while it commits, as it does most of the time.
+    fn stop_while_committing(&mut self, rng: &mut Rng) {
+        self.manner.commit_interval_ms = 20;
+        self.pause_max = Duration::from_millis(60);
+        let slow = Weather {
+            latency: Duration::from_millis(20),
+            ..Weather::CALM
+        };
+        self.push(0, Event::Weather(slow));
+        for second in 1..6 {
+            let at = 1_000 * second + rng.below(900);
+            self.push(at, deny(rng));
+        }
+    }
+
+    /// The group goes on while a transaction of a former member may still be decided.
+    fn leave_owners_undecided(&mut self, rng: &mut Rng) {
+        self.instances = 2 + below(rng, 2);
+        self.manner.transaction_timeout_ms = 14_000;
+        self.marker_delay_max = Duration::from_millis(400);
+        for at in [1_000, 3_500, 6_000] {
+            let silence = Silence::of_all(SESSION_TIMEOUT_MS + 500 + rng.below(4_000));
+            let strike = Strike {
+                api: ApiKey::Produce,
+                after: rng.below(3),
+                applied: false,
+                silence: Some(silence),
+            };
+            self.push(at + rng.below(900), Event::Strike(strike));
+        }
+    }
+
+    /// A member does not know how its transaction was decided.
+    fn hide_outcomes(&mut self, rng: &mut Rng) {
+        self.manner.transaction_timeout_ms = 3_000;
+        for at in [1_000, 5_000, 9_000] {
+            let silence = Silence::of_broker(3_500 + rng.below(2_000));
+            let strike = Strike {
+                api: ApiKey::EndTxn,
+                after: rng.below(3),
+                applied: rng.below(3) == 0,
+                silence: Some(silence),
+            };
+            self.push(at + rng.below(900), Event::Strike(strike));
+        }
     }
 
     fn event(&self, rng: &mut Rng) -> Event {
@@ -378,11 +379,11 @@ fn silencing(rng: &mut Rng, manner: &Manner, wild: bool) -> Strike {
     let within =
         |rng: &mut Rng, from: u64, to: u64| from + rng.below(to.saturating_sub(from).max(1));
     let (session, transaction) = (SESSION_TIMEOUT_MS, manner.transaction_timeout_ms);
-    let (of, api, applied, everywhere, millis) = match rng.below(8) {
+    let (api, applied, silence) = match rng.below(8) {
         // The group goes on while a transaction may still be decided either way.
         0 | 1 => {
             let millis = within(rng, session + 300, transaction.max(session + 1_000));
-            ("app-", ApiKey::Produce, false, true, millis)
+            (ApiKey::Produce, false, Silence::of_all(millis))
         }
         // A transaction has been decided, and the one it is of does not know how.
         2 | 3 => {
@@ -390,36 +391,30 @@ fn silencing(rng: &mut Rng, manner: &Manner, wild: bool) -> Strike {
                 true => 130_000,
                 false => within(rng, transaction + 300, transaction + 9_000),
             };
-            ("app-", ApiKey::EndTxn, rng.below(2) == 0, false, millis)
-        }
-        // A takeover hears of one half before the new owner's commits, of the other after them.
-        4 | 5 => {
-            let millis = within(rng, session, session + 12_000);
-            ("app-", ApiKey::ListOffsets, rng.below(2) == 0, true, millis)
-        }
-        6 => {
-            let millis = within(rng, session, session + 12_000);
             (
-                "app-",
-                ApiKey::TxnOffsetCommit,
+                ApiKey::EndTxn,
                 rng.below(2) == 0,
-                true,
-                millis,
+                Silence::of_broker(millis),
             )
         }
+        // A takeover hears of one half before the new owner's commits, of the other after them; or a
+        // commit does.
+        kind @ 4..=6 => {
+            let millis = within(rng, session, session + 12_000);
+            let api = match kind {
+                6 => ApiKey::TxnOffsetCommit,
+                _ => ApiKey::ListOffsets,
+            };
+            (api, rng.below(2) == 0, Silence::of_all(millis))
+        }
         // A producer gives up what is written.
-        _ => (
-            "w",
-            ApiKey::Produce,
-            true,
-            false,
-            DELIVERY_TIMEOUT_MS + 5_000,
-        ),
-    };
-    let silence = Silence {
-        of,
-        millis,
-        everywhere,
+        _ => {
+            let silence = Silence {
+                of: "w",
+                ..Silence::of_broker(DELIVERY_TIMEOUT_MS + 5_000)
+            };
+            (ApiKey::Produce, true, silence)
+        }
     };
     Strike {
         api,
@@ -430,15 +425,10 @@ fn silencing(rng: &mut Rng, manner: &Manner, wild: bool) -> Strike {
 }
 
 fn deny(rng: &mut Rng) -> Event {
-    let denied = [
-        (ApiKey::Heartbeat, ErrorCode::GROUP_AUTHORIZATION_FAILED),
-        (ApiKey::Fetch, ErrorCode::TOPIC_AUTHORIZATION_FAILED),
-        (ApiKey::Fetch, ErrorCode::TOPIC_AUTHORIZATION_FAILED),
-    ];
-    let (api, code) = rng
-        .choose(&denied)
-        .copied()
-        .unwrap_or((ApiKey::Fetch, ErrorCode::TOPIC_AUTHORIZATION_FAILED));
+    let (api, code) = match rng.below(3) {
+        0 => (ApiKey::Heartbeat, ErrorCode::GROUP_AUTHORIZATION_FAILED),
+        _ => (ApiKey::Fetch, ErrorCode::TOPIC_AUTHORIZATION_FAILED),
+    };
     let times = 1 + below(rng, 2);
     Event::Deny { api, code, times }
 }
