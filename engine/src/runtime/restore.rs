@@ -410,12 +410,10 @@ impl Restorer {
             took_ms = began.elapsed().as_millis(),
             "task runs"
         );
-        Ok(Restored::Done(Box::new(Slot::new(
-            id,
-            task,
-            slots.collect(),
-            changelogs,
-        ))))
+        let slot = Slot::new(id, task, slots.collect(), changelogs);
+        Ok(Restored::Done(Box::new(
+            slot.commit_starts(taken.commit_starts),
+        )))
     }
 
     /// Asks in the background whether the offsets of a restored task still stand, before what is wrong

@@ -365,10 +365,7 @@ fn send_fault(error: &SendError) -> TransactFault {
     }
     match error.disposition() {
         Disposition::Fatal => TransactFault::Fatal(error.to_string()),
-        Disposition::Reinitialise => TransactFault::Fenced {
-            ending: false,
-            reason: error.to_string(),
-        },
+        Disposition::Reinitialise => TransactFault::Fenced(error.to_string()),
         _ => TransactFault::Abort(error.to_string()),
     }
 }
@@ -387,10 +384,7 @@ fn fault(error: TransactionError) -> TransactFault {
     }
     let reason = error.to_string();
     match (&error, error.disposition()) {
-        (TransactionError::Fenced { .. }, _) => TransactFault::Fenced {
-            ending: false,
-            reason,
-        },
+        (TransactionError::Fenced { .. }, _) => TransactFault::Fenced(reason),
         (_, Disposition::Fatal) => TransactFault::Fatal(reason),
         (_, Disposition::Reinitialise) => TransactFault::ProduceUnknown(reason),
         (_, Disposition::Rejoin) => TransactFault::NotMember(reason),

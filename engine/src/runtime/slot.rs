@@ -81,6 +81,8 @@ pub(crate) struct Slot {
     /// The changelogs' topic ids, by the hash of the topics' names.
     changelogs: Vec<(u32, Uuid)>,
     sealed: Option<SealedTask>,
+    /// Where the inputs began is to be committed, whether anything is read or not.
+    commit_starts: bool,
 }
 
 impl Slot {
@@ -97,7 +99,14 @@ impl Slot {
             inputs,
             changelogs,
             sealed: None,
+            commit_starts: false,
         }
+    }
+
+    /// The same, and where its inputs begin is to be committed even if nothing comes.
+    pub(crate) fn commit_starts(mut self, commit_starts: bool) -> Self {
+        self.commit_starts = commit_starts;
+        self
     }
 
     pub(crate) fn task_mut(&mut self) -> &mut dyn Task {
@@ -118,11 +127,16 @@ impl Slot {
 
     /// Whether the open generation holds anything a commit would make lasting.
     pub(crate) fn is_dirty(&self) -> bool {
-        self.task.is_dirty()
+        self.has_to_commit()
             || self
                 .inputs
                 .iter()
                 .any(|input| input.next > input.sealed.unwrap_or(input.committed))
+    }
+
+    /// Whether a commit is due for it, other than for positions that moved over nothing.
+    pub(crate) fn has_to_commit(&self) -> bool {
+        self.task.is_dirty() || (self.commit_starts && self.sealed.is_none())
     }
 
     /// The sequence number of transaction N, if the task is in it.
@@ -167,6 +181,7 @@ impl Slot {
             return;
         }
         self.task.committed();
+        self.commit_starts = false;
         for input in &mut self.inputs {
             if let Some(sealed) = input.sealed.take() {
                 input.committed = sealed;

@@ -100,6 +100,9 @@ pub(crate) struct SourceSettings {
 }
 
 /// Where a source begins in a partition that has no committed offset. Default: `Earliest`.
+///
+/// Where it began is committed with the first commit after that, even if nothing was read by then: a
+/// restart does not skip what came meanwhile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum StartFrom {

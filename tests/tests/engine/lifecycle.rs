@@ -43,6 +43,10 @@ pub(crate) fn tests(tests: Tests) -> Tests {
             "a_source_starts_where_it_is_told_without_offsets",
             async |kafka| a_source_starts_where_it_is_told_without_offsets(&kafka).await,
         )
+        .test(
+            "where_a_source_began_outlives_the_instance_that_saw_nothing",
+            async |kafka| where_a_source_began_outlives_the_instance_that_saw_nothing(&kafka).await,
+        )
 }
 
 async fn all_workers_of_an_instance_run_on_one_thread(kafka: &Kafka) {
@@ -280,6 +284,28 @@ async fn a_source_starts_where_it_is_told_without_offsets(kafka: &Kafka) {
     for handle in running {
         stop(handle).await;
     }
+}
+
+/// What comes after the first instance began is the app's, whether that instance saw it or not.
+async fn where_a_source_began_outlives_the_instance_that_saw_nothing(kafka: &Kafka) {
+    let corner = Corner::new(kafka, "began", 1).await;
+    write_at(&corner, &[("a", 1_000)]).await;
+    let app = || {
+        let app = corner.app();
+        app.source::<Text>(&corner.topic("in"))
+            .start_from(StartFrom::Latest)
+            .map(|value| (*value).to_owned())
+            .sink::<Text>(&corner.topic("out"));
+        app
+    };
+    let first = app().start().await.expect("started");
+    corner.committed(0, 1).await;
+    stop(first).await;
+    write_at(&corner, &[("b", 2_000)]).await;
+    let second = app().start().await.expect("started");
+    let seen = corner.read_at_least("out", 1).await;
+    assert_eq!(seen[0].value, "b");
+    stop(second).await;
 }
 
 async fn write_at(corner: &Corner, records: &[(&str, i64)]) {

@@ -174,7 +174,7 @@ impl Corner {
         };
         tokio::time::timeout(PATIENCE, reading)
             .await
-            .expect("so much is written")
+            .unwrap_or_else(|_| panic!("{name} never held {count} committed records"))
     }
 
     /// Waits until the app has committed the offset `upto`, or a later one, of a partition of `in`.

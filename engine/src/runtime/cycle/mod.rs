@@ -109,10 +109,10 @@ pub(crate) enum TransactFault {
     /// It can only be aborted; the producer itself is sound.
     Abort(String),
     /// The producer's id or epoch is not the coordinator's any more: fenced, expired, or aborted
-    /// by the transaction time-out. `ending`: it was EndTxn that said so, and may have been
-    /// applied by an earlier attempt.
-    Fenced { ending: bool, reason: String },
-    /// Nobody knows whether EndTxn was applied.
+    /// by the transaction time-out.
+    Fenced(String),
+    /// Nobody knows whether EndTxn was applied. (Where it says fenced, an earlier attempt may have
+    /// been.)
     EndUnknown(String),
     /// What was produced may or may not be in the log, and may still arrive (TV1): an abort could
     /// come before it, so only InitProducerId is safe. Nothing was ended.
@@ -362,9 +362,9 @@ impl CommitCycle {
                 Stage::Waiting { used, since: now }
             }
             Err(_) if !exactly_once => Stage::Undone { retake: false },
-            Err(TransactFault::Fenced { ending, .. }) => {
+            Err(TransactFault::Fenced(_)) => {
                 self.fences.handle_fenced();
-                Stage::Reinitialising { undecided: ending }
+                Stage::Reinitialising { undecided: false }
             }
             Err(TransactFault::EndUnknown(_)) => Stage::Reinitialising { undecided: true },
             Err(TransactFault::ProduceUnknown(_)) => Stage::Reinitialising { undecided: false },
@@ -391,7 +391,7 @@ impl CommitCycle {
                 self.failure.get_or_insert(CycleFailure::Fatal(reason));
                 return;
             }
-            Err(TransactFault::Fenced { .. }) => {
+            Err(TransactFault::Fenced(_)) => {
                 self.fences.handle_fenced();
                 Stage::Reinitialising { undecided: false }
             }
@@ -416,7 +416,7 @@ impl CommitCycle {
                 self.failure.get_or_insert(CycleFailure::Fatal(reason));
             }
             (Err(fault), _) => {
-                if let TransactFault::Fenced { .. } = fault {
+                if let TransactFault::Fenced(_) = fault {
                     self.fences.handle_fenced();
                 }
                 settling.not_before = Some(now + RETRY_AFTER);

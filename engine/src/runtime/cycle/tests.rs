@@ -89,11 +89,13 @@ impl Rig {
         self.cycle.handle_transacted(self.now, result);
     }
 
-    fn fenced(&mut self, ending: bool) {
-        self.transacted(Err(TransactFault::Fenced {
-            ending,
-            reason: "fenced".into(),
-        }));
+    fn fenced(&mut self) {
+        self.transacted(Err(TransactFault::Fenced("fenced".into())));
+    }
+
+    /// EndTxn says it, so nobody knows what an earlier attempt at it did.
+    fn fenced_at_the_end(&mut self) {
+        self.transacted(Err(TransactFault::EndUnknown("fenced".into())));
     }
 
     fn commit(&mut self) {
@@ -226,7 +228,7 @@ fn tv1_after_an_unknown_produce_outcome_nothing_but_init_producer_id_is_sent() {
 fn fenced_before_the_end_is_undone_without_asking() {
     let mut rig = Rig::new();
     rig.begin();
-    rig.fenced(false);
+    rig.fenced();
     rig.reinitialised();
     rig.undo();
 }
@@ -254,7 +256,7 @@ fn e2_an_unknown_outcome_that_was_committed_is_kept() {
 fn e2_an_unknown_outcome_that_was_aborted_is_undone() {
     let mut rig = Rig::new();
     rig.begin();
-    rig.fenced(true);
+    rig.fenced_at_the_end();
     rig.reinitialised();
     assert_eq!(rig.settle(), Some(SettleStep::AskSequences));
     rig.cycle.handle_verdict(rig.now, Verdict::Aborted);
@@ -265,7 +267,7 @@ fn e2_an_unknown_outcome_that_was_aborted_is_undone() {
 fn e2_a_sequence_of_somebody_else_means_the_tasks_are_taken_over_anew() {
     let mut rig = Rig::new();
     rig.begin();
-    rig.fenced(true);
+    rig.fenced_at_the_end();
     rig.reinitialised();
     assert_eq!(rig.settle(), Some(SettleStep::AskSequences));
     rig.cycle
@@ -293,7 +295,7 @@ fn e4_fenced_five_times_with_no_commit_between_is_an_id_in_use_twice() {
     let mut rig = Rig::new();
     for time in 1..=5 {
         rig.begin();
-        rig.fenced(false);
+        rig.fenced();
         if time < 5 {
             rig.reinitialised();
             rig.undo();
@@ -314,7 +316,7 @@ fn e4_a_commit_between_two_fences_starts_the_count_anew() {
     for _ in 0..12 {
         for _ in 0..4 {
             rig.begin();
-            rig.fenced(false);
+            rig.fenced();
             rig.reinitialised();
             rig.undo();
         }
@@ -329,7 +331,7 @@ fn e4_a_fence_after_a_stall_of_its_own_does_not_count() {
     for _ in 0..20 {
         rig.begin();
         rig.pass(TIMEOUT);
-        rig.fenced(false);
+        rig.fenced();
         rig.reinitialised();
         rig.undo();
     }
@@ -537,15 +539,8 @@ fn fault(kind: u8) -> Option<TransactFault> {
     let text = String::new;
     Some(match kind {
         0 => TransactFault::Abort(text()),
-        1 => TransactFault::Fenced {
-            ending: false,
-            reason: text(),
-        },
-        2 => TransactFault::Fenced {
-            ending: true,
-            reason: text(),
-        },
-        3 => TransactFault::EndUnknown(text()),
+        1 => TransactFault::Fenced(text()),
+        2 | 3 => TransactFault::EndUnknown(text()),
         4 => TransactFault::ProduceUnknown(text()),
         5 => TransactFault::StaleGeneration { used: 1 },
         6 => TransactFault::NotMember(text()),
@@ -587,11 +582,7 @@ proptest! {
                 Event::Result(kind) => match out.take() {
                     Some(SettleStep::Transact | SettleStep::ResendOffsets) => {
                         let result = fault(kind).map_or(Ok(()), Err);
-                        unknown = matches!(
-                            result,
-                            Err(TransactFault::EndUnknown(_)
-                                | TransactFault::Fenced { ending: true, .. })
-                        );
+                        unknown = matches!(result, Err(TransactFault::EndUnknown(_)));
                         rig.transacted(result);
                     }
                     Some(SettleStep::Abort) => {

@@ -93,6 +93,9 @@ pub(crate) enum Start {
 pub(crate) struct TakenOver {
     /// In the order of the inputs.
     pub(crate) starts: Vec<Offset>,
+    /// A start depends on when it was looked up (`Latest`, a timestamp) and is to be committed soon:
+    /// who takes over next would begin later, and skip what was written in between.
+    pub(crate) commit_starts: bool,
     /// The task's own part of the commit metadata.
     pub(crate) task_metadata: Option<String>,
 }
@@ -349,8 +352,20 @@ impl Takeover {
                     Start::AtTimestamp { else_at, .. } => *else_at,
                 })
                 .collect(),
+            commit_starts: self.commit_starts(),
             task_metadata: self.task_metadata.clone(),
         })
+    }
+
+    fn commit_starts(&self) -> bool {
+        let inputs = self.inputs.iter().zip(&self.committed).zip(&self.starts);
+        inputs
+            .into_iter()
+            .any(|((input, committed), start)| match (committed, start) {
+                (None, _) => input.start_from != StartFrom::Earliest,
+                (Some((offset, _)), Start::At(start)) if offset == start => false,
+                (Some(_), _) => input.on_out_of_range == OnOutOfRange::Latest,
+            })
     }
 
     /// The partitions of the inputs, in their order.

@@ -220,7 +220,9 @@ fn a_committed_offset_out_of_range_stops_or_follows_the_policy() {
             .handle_offsets(committed(offset, &note(false)))
             .unwrap();
         takeover.handle_ranges(&[range], &[]).unwrap();
-        assert_eq!(takeover.finish().unwrap().starts, [range.end_offset]);
+        let taken = takeover.finish().unwrap();
+        assert_eq!(taken.starts, [range.end_offset]);
+        assert!(taken.commit_starts, "asked again, it would be a later end");
     }
 }
 
@@ -232,7 +234,28 @@ fn an_offset_at_either_end_is_in_range() {
             .handle_offsets(committed(offset, &note(false)))
             .unwrap();
         takeover.handle_ranges(&[range(20, 90)], &[]).unwrap();
-        assert_eq!(takeover.finish().unwrap().starts, [Offset(offset)]);
+        let taken = takeover.finish().unwrap();
+        assert_eq!(taken.starts, [Offset(offset)]);
+        assert!(!taken.commit_starts, "it is committed");
+    }
+}
+
+#[test]
+fn a_start_is_committed_where_it_depends_on_when_it_was_looked_up() {
+    for (start_from, commit_starts) in [
+        (StartFrom::Earliest, false),
+        (StartFrom::Latest, true),
+        (StartFrom::Timestamp(7), true),
+    ] {
+        let input = TakenInput {
+            start_from,
+            ..input()
+        };
+        let mut takeover = takeover_of(true, input, vec![]);
+        takeover.handle_offsets(vec![None]).unwrap();
+        takeover.handle_ranges(&[range(20, 90)], &[]).unwrap();
+        let taken = takeover.finish().unwrap();
+        assert_eq!(taken.commit_starts, commit_starts, "{start_from:?}");
     }
 }
 

@@ -70,7 +70,7 @@ impl Worker {
             input.handle_processed(next.max(input.next()));
         }
         self.metrics.corrupt_batches += corrupt_batches;
-        if records > 0 || corrupt_batches > 0 || slot.task_mut().is_dirty() {
+        if records > 0 || corrupt_batches > 0 || slot.has_to_commit() {
             self.cycle.handle_processed(now, id, records, bytes);
         }
         self.metrics.records += records;
@@ -149,7 +149,7 @@ impl Worker {
         };
         call(slot.task_mut(), &mut context)?;
         let bytes = self.outputs.take_appended().bytes;
-        if slot.task_mut().is_dirty() {
+        if slot.has_to_commit() {
             self.cycle.handle_processed(now, id, 0, bytes);
         }
         Ok(())

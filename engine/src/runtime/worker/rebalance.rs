@@ -111,6 +111,10 @@ impl Worker {
                 .consumer
                 .seek(&input.partition, StartAt::Offset(input.next()));
         }
+        if slot.has_to_commit() {
+            let now = self.instance.settings.clock.monotonic();
+            self.cycle.handle_processed(now, slot.id, 0, 0);
+        }
         self.slots.insert(slot.id, slot);
         self.note_progress();
         Ok(())
