@@ -11,7 +11,7 @@ use thalweg_protocol::sasl::SaslError;
 use thalweg_protocol::{BrokerId, StrBytes};
 use tokio::runtime::Handle;
 
-use crate::api::create_topic;
+use crate::cluster::new_topic::create_topic;
 use crate::cluster::{Clock, Cluster, Memory, Node, ReplicationDelay, UpgradeType};
 use crate::embedded::{EmbeddedBroker, OwnThread};
 use crate::release::{Release, UnknownRelease};

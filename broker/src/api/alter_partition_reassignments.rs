@@ -6,9 +6,9 @@ use thalweg_protocol::messages::{
 };
 use thalweg_protocol::{ErrorCode, StrBytes};
 
-use super::create_topics::check_replicas;
 use super::fault::{Fault, fault, told};
 use crate::acl::Operation;
+use crate::cluster::new_topic::check_replicas;
 use crate::cluster::{Caller, Cluster};
 
 /// Moves each partition on its own.

@@ -9,9 +9,9 @@ use thalweg_protocol::messages::{
 };
 use thalweg_protocol::{BrokerId, ErrorCode};
 
-use super::create_topics::{PARTITIONS_MAX, cannot_replicate, check_replicas, spread};
 use super::fault::{Fault, fault, invalid, told};
 use crate::acl::{Operation, ResourceType};
+use crate::cluster::new_topic::{PARTITIONS_MAX, cannot_replicate, check_replicas, spread};
 use crate::cluster::{Caller, Cluster, Reply};
 use crate::quota::throttle_ms;
 use crate::topic::Partition;

@@ -4,8 +4,7 @@ use thalweg_protocol::{ErrorCode, StrBytes};
 
 use crate::cluster::{Caller, Principal};
 
-/// What went wrong, and what to say about it.
-pub(super) type Fault = (ErrorCode, String);
+pub(super) use crate::cluster::Fault;
 
 /// An error with what Kafka says where it has nothing particular to say.
 pub(super) fn fault(code: ErrorCode) -> Fault {

@@ -6,8 +6,8 @@ use thalweg_protocol::messages::{
 };
 use thalweg_protocol::{BrokerId, ErrorCode, PartitionId, StrBytes, Uuid};
 
-use super::create_topics::create_missing;
 use crate::acl::{CLUSTER_NAME, Operation, ResourceType};
+use crate::cluster::new_topic::create_missing;
 use crate::cluster::{Caller, Cluster};
 use crate::topic::{Partition, Topic, name_fault};
 

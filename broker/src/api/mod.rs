@@ -94,8 +94,6 @@ use crate::cluster::{Caller, Cluster, Outcome, Reply};
 use crate::release::Release;
 
 pub(crate) use api_versions::unsupported_version;
-pub(crate) use create_topics::create_topic;
-pub(crate) use fetch::FetchSessions;
 
 /// A request that was read, ready to be handled.
 pub(crate) struct Job {

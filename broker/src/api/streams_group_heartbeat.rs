@@ -6,8 +6,8 @@ use thalweg_protocol::messages::{
 };
 use thalweg_protocol::{ErrorCode, StrBytes};
 
-use super::create_topics::create_topic;
 use crate::acl::{Operation, ResourceType};
+use crate::cluster::new_topic::create_topic;
 use crate::cluster::{Caller, Cluster};
 use crate::group::check_coordinator;
 use crate::group::streams::{self, MISSING_INTERNAL_TOPICS};

@@ -5,7 +5,7 @@ use thalweg_protocol::messages::{CreatableTopic, CreatableTopicConfig};
 use thalweg_protocol::{BrokerId, ErrorCode, PartitionId};
 
 use super::Cluster;
-use crate::api::create_topic;
+use super::new_topic::create_topic;
 
 /// What is coordinated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

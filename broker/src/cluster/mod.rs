@@ -12,6 +12,8 @@
 mod caller;
 mod coordinators;
 mod features;
+pub(crate) mod fetch_sessions;
+pub(crate) mod new_topic;
 mod nodes;
 mod now;
 mod placement;
@@ -35,6 +37,7 @@ pub(crate) use timers::{TimerId, Timers};
 pub(crate) use upkeep::{Memory, Upkeep};
 pub(crate) use waiting::Wait;
 
+use fetch_sessions::FetchSessions;
 use replication::Replicated;
 use waiting::{WaitId, Waiting};
 
@@ -42,11 +45,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use thalweg_protocol::messages::NodeEndpoint;
-use thalweg_protocol::{BrokerId, StrBytes, Uuid};
+use thalweg_protocol::{BrokerId, ErrorCode, StrBytes, Uuid};
 use tokio::time::Instant;
 
 use crate::acl::Acls;
-use crate::api::FetchSessions;
 use crate::group::{GroupTimer, Groups};
 use crate::quota::Quotas;
 use crate::release::Release;
@@ -56,6 +58,9 @@ use crate::share::{ShareTimer, Shares};
 use crate::store::Store;
 use crate::topic::Topics;
 use crate::transaction::{TransactionTimer, Transactions};
+
+/// What went wrong, and what to say about it.
+pub(crate) type Fault = (ErrorCode, String);
 
 /// What a timer was set for.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use thalweg_protocol::BrokerId;
 use thalweg_protocol::messages::CreatableTopic;
 
-use crate::api::create_topic;
+use crate::cluster::new_topic::create_topic;
 use crate::cluster::{Caller, Clock, Cluster, Node, Now, Principal};
 use crate::release::Release;
 

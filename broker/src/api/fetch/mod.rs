@@ -1,7 +1,6 @@
 //! Fetch: reads batches, and waits for them where there are too few.
 
 mod read;
-mod session;
 
 use std::time::Duration;
 
@@ -11,11 +10,9 @@ use thalweg_protocol::messages::{
 use thalweg_protocol::{BrokerId, ErrorCode, PartitionId, StrBytes};
 
 use self::read::{Limits, ReadAs};
-use self::session::{Context, Fetched};
+use crate::cluster::fetch_sessions::{Context, Fetched};
 use crate::cluster::{Caller, Cluster, Reply, Wait};
 use crate::quota::{Counted, throttle_ms};
-
-pub(crate) use self::session::FetchSessions;
 
 /// The first version that names topics by id.
 const TOPIC_IDS_FROM: i16 = 13;

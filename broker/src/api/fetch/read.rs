@@ -6,8 +6,8 @@ use thalweg_protocol::messages::{
 };
 use thalweg_protocol::{BrokerId, ErrorCode, Offset, StrBytes};
 
-use super::session::Fetched;
 use crate::acl::Operation;
+use crate::cluster::fetch_sessions::Fetched;
 use crate::cluster::{Caller, Cluster};
 use crate::topic::Partition;
 

@@ -15,7 +15,7 @@ use thalweg_protocol::{BrokerId, Offset, PartitionId};
 
 use super::topics::status;
 use super::*;
-use crate::api::create_topic;
+use crate::cluster::new_topic::create_topic;
 use crate::group::Group;
 use crate::group::world::World;
 use crate::topic::Partition;

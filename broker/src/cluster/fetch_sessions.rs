@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use thalweg_protocol::messages::{FetchPartition, FetchPartitionData, FetchRequest, FetchTopic};
 use thalweg_protocol::{ErrorCode, PartitionId, StrBytes, Uuid};
 
-use crate::cluster::Now;
+use super::Now;
 
 /// The epoch that asks for a session.
 const INITIAL: i32 = 0;
@@ -20,17 +20,17 @@ const UNUSED_MS_MIN: i64 = 120_000;
 
 /// A partition as a fetch names it: by the topic's name, or its id from version 13 on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) topic: StrBytes,
-    pub(super) topic_id: Uuid,
-    pub(super) partition: PartitionId,
+pub(crate) struct Place {
+    pub(crate) topic: StrBytes,
+    pub(crate) topic_id: Uuid,
+    pub(crate) partition: PartitionId,
 }
 
 /// A partition of a fetch.
 #[derive(Debug, Clone)]
-pub(super) struct Fetched {
-    pub(super) place: Place,
-    pub(super) asked: FetchPartition,
+pub(crate) struct Fetched {
+    pub(crate) place: Place,
+    pub(crate) asked: FetchPartition,
 }
 
 /// A partition of a session.
@@ -64,17 +64,17 @@ pub(crate) struct FetchSessions {
 
 /// What a fetch is about.
 #[derive(Debug)]
-pub(super) struct Context {
-    pub(super) partitions: Vec<Fetched>,
+pub(crate) struct Context {
+    pub(crate) partitions: Vec<Fetched>,
     /// The session whose changes alone are answered.
     incremental: Option<i32>,
     /// The session the answer names, 0 for none.
-    pub(super) session_id: i32,
+    pub(crate) session_id: i32,
 }
 
 impl FetchSessions {
     /// Finds out what a request is about.
-    pub(super) fn begin(
+    pub(crate) fn begin(
         &mut self,
         request: &mut FetchRequest,
         by_id: bool,
@@ -167,7 +167,7 @@ impl FetchSessions {
     }
 
     /// Whether the answer has to have the partition; remembers that it was told if so.
-    pub(super) fn has_to_tell(
+    pub(crate) fn has_to_tell(
         &mut self,
         context: &Context,
         place: &Place,
