@@ -83,6 +83,7 @@ pub enum StartError {
 #[derive(Debug, Clone)]
 pub struct Builder {
     brokers: usize,
+    racks: Vec<String>,
     release: String,
     listen: SocketAddr,
     topics: Vec<(String, i32)>,
@@ -105,6 +106,7 @@ impl Default for Builder {
     fn default() -> Self {
         Builder {
             brokers: 1,
+            racks: Vec::new(),
             release: Release::NEWEST.to_string(),
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
             topics: Vec::new(),
@@ -135,6 +137,13 @@ impl Builder {
         self
     }
 
+    /// The racks that the brokers are in, by turns; none by default. Replicas are not spread by them;
+    /// with `replica.selector.class` they say where a consumer with a `client.rack` reads (KIP-392).
+    pub fn racks(mut self, racks: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.racks = racks.into_iter().map(Into::into).collect();
+        self
+    }
+
     /// The release of Kafka to play, from "2.1" on; the newest by default.
     pub fn as_version(mut self, release: impl Into<String>) -> Self {
         self.release = release.into();
@@ -155,9 +164,14 @@ impl Builder {
         self
     }
 
-    /// A setting of all brokers, in Kafka's own keys: `num.partitions` and the like.
+    /// A setting of all brokers, in Kafka's own keys: `num.partitions` and the like. `broker.rack` is
+    /// one rack for all of [`racks`](Self::racks).
     pub fn config(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.settings.push((key.into(), value.into()));
+        let (key, value) = (key.into(), value.into());
+        match key.as_str() {
+            "broker.rack" => return self.racks([value]),
+            _ => self.settings.push((key, value)),
+        }
         self
     }
 
@@ -348,11 +362,17 @@ impl Builder {
             cluster.security.configure(sasl, &mut cluster.random)?;
         }
         cluster.memory = Memory::limited_to(self.memory_bytes_max);
+        let racks = self
+            .racks
+            .iter()
+            .map(|rack| Some(StrBytes::from(rack.as_str())));
+        let racks: Vec<_> = racks.collect();
+        let mut racks = racks.into_iter().cycle();
         for (address, id) in addresses.iter().zip(0..) {
             let node = Node {
                 host: StrBytes::from(address.ip().to_string()),
                 port: address.port(),
-                rack: None,
+                rack: racks.next().flatten(),
                 alive: true,
             };
             cluster.nodes.insert(BrokerId(id), node);

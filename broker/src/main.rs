@@ -23,6 +23,10 @@ struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 1)]
     brokers: usize,
 
+    /// The racks the brokers are in, by turns.
+    #[arg(long, value_name = "RACK", value_delimiter = ',')]
+    racks: Vec<String>,
+
     /// A topic to begin with; may be repeated.
     #[arg(long, value_name = "NAME:PARTITIONS", value_parser = topic)]
     topic: Vec<(String, i32)>,
@@ -109,6 +113,7 @@ fn tls(arguments: &Arguments) -> Result<Option<Tls>, String> {
 fn start(arguments: Arguments) -> Result<EmbeddedBroker, String> {
     let mut builder: Builder = EmbeddedBroker::builder()
         .brokers(arguments.brokers)
+        .racks(&arguments.racks)
         .listen(arguments.listen);
     #[cfg(feature = "tls")]
     if let Some(tls) = tls(&arguments)? {

@@ -400,6 +400,16 @@ pub(crate) const BROKER_KEYS: &[Definition] = &[
         "The length of such a window.",
     ),
     row(
+        "replica.selector.class",
+        Kind::OneOf(&[
+            "org.apache.kafka.common.replica.LeaderSelector",
+            "org.apache.kafka.common.replica.RackAwareReplicaSelector",
+        ]),
+        "org.apache.kafka.common.replica.LeaderSelector",
+        "Whether consumers are sent to a replica in sync in their own rack (KIP-392).",
+    )
+    .unset(),
+    row(
         "sasl.server.max.receive.size",
         INT,
         "524288",

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use thalweg_broker::EmbeddedBroker;
 use thalweg_protocol::messages::{
-    EndTxnResponse, MetadataRequest, ProduceRequest, WritableTxnMarker, WritableTxnMarkerTopic,
-    WriteTxnMarkersRequest,
+    EndTxnResponse, FetchRequest, MetadataRequest, ProduceRequest, WritableTxnMarker,
+    WritableTxnMarkerTopic, WriteTxnMarkersRequest,
 };
 use thalweg_protocol::{BrokerId, ErrorCode, PartitionId, ProducerId};
 use tokio::time::Instant;
@@ -354,4 +354,47 @@ async fn whoever_writes_markers_is_answered_when_they_are_replicated() {
     let response = response.expect("the connection stays");
     let code = response.markers[0].topics[0].partitions[0].error_code;
     assert_eq!(code, ErrorCode::NONE, "the new leader has it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_consumer_is_sent_to_the_replica_in_its_rack() {
+    let selector = "org.apache.kafka.common.replica.RackAwareReplicaSelector";
+    let described = || {
+        let builder = EmbeddedBroker::builder().brokers(3).racks(["a", "b", "c"]);
+        let builder = builder.config("default.replication.factor", "3");
+        builder.topic("t", 1)
+    };
+    let kafka = start(described().config("replica.selector.class", selector));
+    let leader = kafka.leader("t", 0).expect("it has one");
+    let mut raw = Raw::connect(&kafka, port(leader));
+    produce(&mut raw, "t", batch(&["a"], Producer::NONE)).await;
+    let rack = |broker: i32| ["a", "b", "c"][usize::try_from(broker).expect("one of three")];
+    let from = |rack: &str| FetchRequest {
+        rack_id: rack.into(),
+        ..fetch_request("t", 0, false)
+    };
+    let follower = (leader + 1) % 3;
+    let answer = raw.call(&from(rack(follower)), 12).await;
+    let found = &answer.responses[0].partitions[0];
+    assert_eq!(found.preferred_read_replica, BrokerId(follower));
+    assert!(values(&answer).is_empty(), "it is read there");
+    let mut near = Raw::connect(&kafka, port(follower));
+    let answer = near.call(&from(rack(follower)), 12).await;
+    assert_eq!(values(&answer), ["a"]);
+    for rack in [rack(leader), "elsewhere", ""] {
+        let answer = raw.call(&from(rack), 12).await;
+        let found = &answer.responses[0].partitions[0];
+        assert_eq!(found.preferred_read_replica, BrokerId(-1), "{rack}");
+        assert_eq!(values(&answer), ["a"], "{rack}");
+    }
+    kafka.kill(follower).expect("it runs");
+    let answer = raw.call(&from(rack(follower)), 12).await;
+    assert_eq!(values(&answer), ["a"], "the leader, where no other is left");
+
+    // Kafka's default: the leader.
+    let kafka = start(described());
+    let mut raw = Raw::connect(&kafka, port(leader));
+    produce(&mut raw, "t", batch(&["a"], Producer::NONE)).await;
+    let answer = raw.call(&from(rack(follower)), 12).await;
+    assert_eq!(values(&answer), ["a"]);
 }

@@ -46,6 +46,7 @@ pub(super) fn fetch(
             committed: request.isolation_level == 1,
             by_id,
             from_followers: caller.version >= 11,
+            rack: request.rack_id.detached(),
             names_leaders: caller.version >= LEADERS_FROM,
         },
         bytes_min: usize::try_from(request.min_bytes).unwrap_or_default(),

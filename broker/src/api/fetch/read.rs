@@ -11,6 +11,9 @@ use crate::cluster::fetch_sessions::Fetched;
 use crate::cluster::{Caller, Cluster};
 use crate::topic::Partition;
 
+/// Kafka's name of the choice by rack.
+const RACK_AWARE: &str = "org.apache.kafka.common.replica.RackAwareReplicaSelector";
+
 /// How a request reads.
 #[derive(Debug, Clone)]
 pub(super) struct ReadAs {
@@ -23,6 +26,8 @@ pub(super) struct ReadAs {
     pub(super) by_id: bool,
     /// Followers may be read too (KIP-392).
     pub(super) from_followers: bool,
+    /// Where who reads is: empty where it did not say.
+    pub(super) rack: StrBytes,
     /// Who leads a partition that moved is said in the answer (KIP-951).
     pub(super) names_leaders: bool,
 }
@@ -100,6 +105,30 @@ impl ReadAs {
         checked.map_err(|code| (code, None))
     }
 
+    /// The follower that is to be read instead, because it is in the reader's rack and its leader is
+    /// not. None where followers are not chosen at all.
+    fn nearer_replica(
+        &self,
+        cluster: &Cluster,
+        fetched: &Fetched,
+        partition: &Partition,
+    ) -> Option<BrokerId> {
+        let is_chosen = cluster.settings.text("replica.selector.class") == RACK_AWARE;
+        if !is_chosen || self.rack.is_empty() || partition.leader != Some(self.node) {
+            return None;
+        }
+        let is_here = |id: &BrokerId| {
+            let node = cluster.nodes.node(*id).filter(|node| node.alive);
+            node.is_some_and(|node| node.rack.as_deref() == Some(&*self.rack))
+        };
+        // What followers do not have yet cannot be read from them either.
+        let is_replicated = fetched.asked.fetch_offset.0 <= partition.log.high_watermark();
+        if is_here(&self.node) || !is_replicated {
+            return None;
+        }
+        partition.in_sync.iter().copied().find(is_here)
+    }
+
     /// The offset up to which is read.
     fn until(&self, partition: &Partition) -> i64 {
         if self.committed {
@@ -109,8 +138,8 @@ impl ReadAs {
         }
     }
 
-    /// How many bytes there are to read, counted up to `enough`; `None` where an error or a diverged
-    /// log is to be told.
+    /// How many bytes there are to read, counted up to `enough`; `None` where an error, a diverged
+    /// log or a nearer replica is to be told.
     pub(super) fn available(
         &self,
         cluster: &Cluster,
@@ -118,7 +147,9 @@ impl ReadAs {
         enough: usize,
     ) -> Option<usize> {
         let partition = self.partition(cluster, fetched).ok()?;
-        if diverged(partition, fetched).is_some() {
+        if diverged(partition, fetched).is_some()
+            || self.nearer_replica(cluster, fetched, partition).is_some()
+        {
             return None;
         }
         let enough = enough.min(usize::try_from(fetched.asked.partition_max_bytes).unwrap_or(0));
@@ -166,6 +197,10 @@ impl ReadAs {
         found.high_watermark = Offset(log.high_watermark());
         found.last_stable_offset = Offset(log.last_stable_offset());
         found.log_start_offset = Offset(log.start());
+        if let Some(nearer) = self.nearer_replica(cluster, fetched, partition) {
+            found.preferred_read_replica = nearer;
+            return found;
+        }
         if let Some(end) = diverged(partition, fetched) {
             found.diverging_epoch = end;
             return found;
