@@ -23,8 +23,8 @@
 //! remote storage, delegation tokens, telemetry. It is no broker for production.
 //!
 //! # Where it differs from Kafka
-//! - Batches are stored as they were received: `compression.type` of a topic is kept and shown, and
-//!   nothing is compressed anew. A batch whose header claims a wrong largest timestamp is not mended.
+//! - A batch whose header claims a wrong largest timestamp is not mended. Where `compression.type` asks
+//!   for lz4, all its levels are the one that is Kafka's default.
 //! - Replication is modelled: a broker is in sync again as soon as it is back, leaders do not go back by
 //!   themselves, and reassignments are done at once.
 //! - Most settings without a meaning here are kept and shown and have no effect. An unknown one is an

@@ -97,13 +97,31 @@ pub(crate) use api_versions::unsupported_version;
 
 /// A request that was read, ready to be handled.
 pub(crate) struct Job {
-    run: Box<dyn FnOnce(&mut Cluster) + Send>,
+    run: Box<Run>,
 }
 
+/// The part of a job under the lock.
+type Run = dyn FnOnce(&mut Cluster) -> Option<Rest> + Send;
+
+/// What has to be done without the lock before a job can go on under it.
+pub(crate) type Rest = Box<dyn FnOnce() -> Job + Send>;
+
 impl Job {
-    /// Handles the request.
-    pub(crate) fn run(self, cluster: &mut Cluster) {
-        (self.run)(cluster);
+    fn new(run: impl FnOnce(&mut Cluster) + Send + 'static) -> Self {
+        Job::in_parts(|cluster| {
+            run(cluster);
+            None
+        })
+    }
+
+    /// A job that may find under the lock that there is more to do without it.
+    fn in_parts(run: impl FnOnce(&mut Cluster) -> Option<Rest> + Send + 'static) -> Self {
+        Job { run: Box::new(run) }
+    }
+
+    /// Handles the request, or says what has to be done before.
+    pub(crate) fn run(self, cluster: &mut Cluster) -> Option<Rest> {
+        (self.run)(cluster)
     }
 }
 
@@ -128,7 +146,10 @@ impl Call {
         self,
         handler: fn(&mut Cluster, &Caller, R, Reply<R>),
     ) -> Result<Job, DecodeError> {
-        self.prepare::<R, R>(|request| request, handler)
+        let (caller, request, reply) = self.decode::<R>()?;
+        Ok(Job::new(move |cluster| {
+            handler(cluster, &caller, request, reply);
+        }))
     }
 
     /// Decodes the request for a handler that answers at once.
@@ -137,20 +158,9 @@ impl Call {
         handler: fn(&mut Cluster, &Caller, R) -> R::Response,
     ) -> Result<Job, DecodeError> {
         let (caller, request, reply) = self.decode::<R>()?;
-        let run = move |cluster: &mut Cluster| reply.send(&handler(cluster, &caller, request));
-        Ok(Job { run: Box::new(run) })
-    }
-
-    /// Decodes the request, and does what needs no state, for a handler.
-    fn prepare<R: Request + 'static, P: Send + 'static>(
-        self,
-        prepare: fn(R) -> P,
-        handler: fn(&mut Cluster, &Caller, P, Reply<R>),
-    ) -> Result<Job, DecodeError> {
-        let (caller, request, reply) = self.decode::<R>()?;
-        let prepared = prepare(request);
-        let run = move |cluster: &mut Cluster| handler(cluster, &caller, prepared, reply);
-        Ok(Job { run: Box::new(run) })
+        Ok(Job::new(move |cluster| {
+            reply.send(&handler(cluster, &caller, request));
+        }))
     }
 
     fn decode<R: Request>(mut self) -> Result<(Caller, R, Reply<R>), DecodeError> {
@@ -196,7 +206,7 @@ macro_rules! maybe_later {
 
 /// All APIs that are served, by number.
 pub(crate) const APIS: &[Api] = &[
-    api::<ProduceRequest>(|call| call.prepare(produce::inspect, produce::produce)),
+    api::<ProduceRequest>(produce::read),
     maybe_later!(FetchRequest, fetch::fetch),
     at_once!(ListOffsetsRequest, list_offsets::list_offsets),
     at_once!(MetadataRequest, metadata::metadata),

@@ -291,13 +291,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
             return Ok(outcome);
         };
-        let job: Job = (api.read)(Call {
+        let mut job: Job = (api.read)(Call {
             caller,
             correlation_id: id,
             body,
             sender,
         })?;
-        self.shared.enter(|cluster| job.run(cluster));
+        while let Some(rest) = self.shared.enter(|cluster| job.run(cluster)) {
+            job = rest();
+        }
         Ok(outcome)
     }
 

@@ -15,6 +15,20 @@ const fn at_least(min: i32) -> Kind {
     Kind::Int { min, max: i32::MAX }
 }
 
+// Brokers have these under the same keys, for topics that have none of their own.
+pub(super) const COMPRESSION_TYPE: Kind =
+    Kind::OneOf(&["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"]);
+pub(super) const LZ4_LEVEL: Kind = Kind::Int { min: 1, max: 17 };
+pub(super) const ZSTD_LEVEL: Kind = Kind::Int {
+    min: -131072,
+    max: 22,
+};
+pub(super) const COMPRESSION_TYPE_DOC: &str =
+    "How batches are stored that come compressed otherwise; `producer`: as they come.";
+pub(super) const GZIP_LEVEL_DOC: &str = "The level where the broker compresses with gzip.";
+pub(super) const LZ4_LEVEL_DOC: &str = "Kept and shown; lz4 has one encoder here for all levels.";
+pub(super) const ZSTD_LEVEL_DOC: &str = "The level where the broker compresses with zstd.";
+
 /// By key.
 pub(crate) const TOPIC_KEYS: &[Definition] = &[
     row(
@@ -27,29 +41,16 @@ pub(crate) const TOPIC_KEYS: &[Definition] = &[
         "compression.gzip.level",
         Kind::GzipLevel,
         "-1",
-        "Kept and shown.",
+        GZIP_LEVEL_DOC,
     ),
-    row(
-        "compression.lz4.level",
-        Kind::Int { min: 1, max: 17 },
-        "9",
-        "Kept and shown.",
-    ),
+    row("compression.lz4.level", LZ4_LEVEL, "9", LZ4_LEVEL_DOC),
     row(
         "compression.type",
-        Kind::OneOf(&["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"]),
+        COMPRESSION_TYPE,
         "producer",
-        "Kept and shown; batches are stored as they are received.",
+        COMPRESSION_TYPE_DOC,
     ),
-    row(
-        "compression.zstd.level",
-        Kind::Int {
-            min: -131072,
-            max: 22,
-        },
-        "3",
-        "Kept and shown.",
-    ),
+    row("compression.zstd.level", ZSTD_LEVEL, "3", ZSTD_LEVEL_DOC),
     row(
         "delete.retention.ms",
         Kind::Long { min: 0 },

@@ -1,5 +1,7 @@
 //! A topic's settings: its own where it has any, else the broker's.
 
+use thalweg_protocol::records::{Compression, Compressor};
+
 use crate::release::Release;
 use crate::settings::{SettingError, Settings, Value};
 
@@ -22,6 +24,15 @@ struct Hot {
     in_sync_min: usize,
     timestamp_before_max_ms: i64,
     timestamp_after_max_ms: i64,
+    stored_as: Option<StoredAs>,
+}
+
+/// How batches are compressed that the topic stores, whatever their producer chose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct StoredAs {
+    pub(crate) compression: Compression,
+    /// As it is set, for codecs that have several.
+    level: Option<i32>,
 }
 
 /// Broker keys with what their values are to be multiplied by.
@@ -212,6 +223,11 @@ impl TopicConfig {
         self.hot.in_sync_min
     }
 
+    /// How its batches are compressed, `compression.type`; `None`: as their producers chose.
+    pub(crate) fn stored_as(&self) -> Option<StoredAs> {
+        self.hot.stored_as
+    }
+
     /// How far behind and ahead of the broker a timestamp may be.
     pub(crate) fn timestamp_bounds_ms(&self) -> (i64, i64) {
         (
@@ -257,6 +273,39 @@ impl Hot {
             in_sync_min: size("min.insync.replicas"),
             timestamp_before_max_ms: number("message.timestamp.before.max.ms"),
             timestamp_after_max_ms: number("message.timestamp.after.max.ms"),
+            stored_as: StoredAs::of(own, broker),
         }
+    }
+}
+
+impl StoredAs {
+    fn of(own: &Settings, broker: &Settings) -> Option<Self> {
+        let name = in_force(own, broker, "compression.type").to_string();
+        let compression = match name.as_str() {
+            "producer" => return None,
+            "uncompressed" => Compression::None,
+            name => name.parse().ok()?,
+        };
+        // The others have no levels, or one encoder for all of them.
+        let level = match compression {
+            Compression::Gzip => Some("compression.gzip.level"),
+            Compression::Zstd => Some("compression.zstd.level"),
+            _ => None,
+        };
+        let level = level.and_then(|key| match in_force(own, broker, key) {
+            Value::Number(level) => i32::try_from(level).ok(),
+            _ => None,
+        });
+        Some(StoredAs { compression, level })
+    }
+
+    /// A compressor at that level.
+    pub(crate) fn compressor(self) -> Compressor {
+        let Some(level) = self.level else {
+            return Compressor::new();
+        };
+        // gzip's -1 is no level of its own: it stands for the default.
+        let at_level = Compressor::new().with_level(self.compression, level);
+        at_level.unwrap_or_default()
     }
 }

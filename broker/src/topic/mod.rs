@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use thalweg_protocol::{ErrorCode, PartitionId, StrBytes, Uuid};
 
-pub(crate) use config::{TopicConfig, broker_key_of_topic_key};
+pub(crate) use config::{StoredAs, TopicConfig, broker_key_of_topic_key};
 pub(crate) use partition::Partition;
 
 /// A topic.

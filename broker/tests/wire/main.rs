@@ -11,6 +11,7 @@
 mod acls;
 mod admin;
 mod classic_groups;
+mod compression;
 mod consumer_groups;
 mod consumer_offsets;
 mod data;

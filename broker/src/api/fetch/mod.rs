@@ -13,9 +13,14 @@ use self::read::{Limits, ReadAs};
 use crate::cluster::fetch_sessions::{Context, Fetched};
 use crate::cluster::{Caller, Cluster, Reply, Wait};
 use crate::quota::{Counted, throttle_ms};
+use crate::release::Release;
 
 /// The first version that names topics by id.
 const TOPIC_IDS_FROM: i16 = 13;
+/// The first version that readers of zstd ask with (KIP-110), and the release that lets others read
+/// it too.
+const ZSTD_FROM: i16 = 10;
+const ZSTD_UNASKED_FROM: Release = Release::of(4, 0);
 /// From this version on the answer says who leads what has moved (KIP-951).
 const LEADERS_FROM: i16 = 16;
 
@@ -47,6 +52,7 @@ pub(super) fn fetch(
             by_id,
             from_followers: caller.version >= 11,
             rack: request.rack_id.detached(),
+            knows_zstd: caller.version >= ZSTD_FROM || cluster.release >= ZSTD_UNASKED_FROM,
             names_leaders: caller.version >= LEADERS_FROM,
         },
         bytes_min: usize::try_from(request.min_bytes).unwrap_or_default(),

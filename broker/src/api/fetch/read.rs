@@ -4,6 +4,7 @@ use bytes::Bytes;
 use thalweg_protocol::messages::{
     AbortedTransaction, FetchEpochEndOffset, FetchPartitionData, LeaderIdAndEpoch,
 };
+use thalweg_protocol::records::Compression;
 use thalweg_protocol::{BrokerId, ErrorCode, Offset, StrBytes};
 
 use crate::acl::Operation;
@@ -28,6 +29,8 @@ pub(super) struct ReadAs {
     pub(super) from_followers: bool,
     /// Where who reads is: empty where it did not say.
     pub(super) rack: StrBytes,
+    /// Zstd can be read, as far as the release asks for that.
+    pub(super) knows_zstd: bool,
     /// Who leads a partition that moved is said in the answer (KIP-951).
     pub(super) names_leaders: bool,
 }
@@ -69,6 +72,9 @@ impl ReadAs {
         self.check(cluster, &name)?;
         let partition = cluster.topics.partition(&name, fetched.place.partition);
         let partition = partition.ok_or((ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, None))?;
+        if !self.knows_zstd && self.stores_zstd(cluster, &name) {
+            return Err((ErrorCode::UNSUPPORTED_COMPRESSION_TYPE, Some(partition)));
+        }
         let believed = fetched.asked.current_leader_epoch;
         let error_code = match partition.check_leader(self.node, believed) {
             ErrorCode::NOT_LEADER_OR_FOLLOWER
@@ -93,6 +99,13 @@ impl ReadAs {
             return Err((ErrorCode::OFFSET_OUT_OF_RANGE, Some(partition)));
         }
         Ok(partition)
+    }
+
+    /// Whether all that is read of the topic may be zstd.
+    fn stores_zstd(&self, cluster: &Cluster, topic: &str) -> bool {
+        let topic = cluster.topics.topic(topic);
+        let stored_as = topic.and_then(|topic| topic.config.stored_as());
+        stored_as.is_some_and(|it| it.compression == Compression::Zstd)
     }
 
     /// Whether the topic may be read.

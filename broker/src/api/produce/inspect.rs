@@ -9,47 +9,51 @@ use thalweg_protocol::records::{
 };
 use thalweg_protocol::{ErrorCode, PartitionId, StrBytes, Uuid};
 
+use super::recode::Recoded;
+
 /// A produce request whose batches were looked at.
 #[derive(Debug)]
-pub(in crate::api) struct Inspected {
-    pub(in crate::api) transactional_id: Option<StrBytes>,
-    pub(in crate::api) acks: i16,
-    pub(in crate::api) timeout_ms: i32,
-    pub(in crate::api) topics: Vec<InspectedTopic>,
+pub(super) struct Inspected {
+    pub(super) transactional_id: Option<StrBytes>,
+    pub(super) acks: i16,
+    pub(super) timeout_ms: i32,
+    pub(super) topics: Vec<InspectedTopic>,
 }
 
 #[derive(Debug)]
-pub(in crate::api) struct InspectedTopic {
-    pub(in crate::api) name: StrBytes,
-    pub(in crate::api) id: Uuid,
-    pub(in crate::api) partitions: Vec<InspectedPartition>,
+pub(super) struct InspectedTopic {
+    pub(super) name: StrBytes,
+    pub(super) id: Uuid,
+    pub(super) partitions: Vec<InspectedPartition>,
 }
 
 #[derive(Debug)]
-pub(in crate::api) struct InspectedPartition {
-    pub(in crate::api) index: PartitionId,
+pub(super) struct InspectedPartition {
+    pub(super) index: PartitionId,
     /// What the first batch claims.
-    pub(in crate::api) compression: Option<Compression>,
+    pub(super) compression: Option<Compression>,
     /// How long the one batch is, or why it is not one.
-    pub(in crate::api) bytes: Result<usize, Fault>,
+    pub(super) bytes: Result<usize, Fault>,
     /// The batch and its facts, or why it cannot be appended anywhere.
-    pub(in crate::api) batch: Result<Inspection, Fault>,
+    pub(super) batch: Result<Inspection, Fault>,
+    /// The batch in the codec that its topic stores, once that was found to be another.
+    pub(super) recoded: Option<Recoded>,
 }
 
 /// Why a batch is refused: the code, in words, and the record it is about.
 #[derive(Debug, Clone)]
-pub(in crate::api) struct Fault {
-    pub(in crate::api) error_code: ErrorCode,
-    pub(in crate::api) message: String,
-    pub(in crate::api) records: Vec<(i32, String)>,
+pub(super) struct Fault {
+    pub(super) error_code: ErrorCode,
+    pub(super) message: String,
+    pub(super) records: Vec<(i32, String)>,
     /// Whether the log itself refused it. Then the answer tells where that begins.
-    pub(in crate::api) by_log: bool,
+    pub(super) by_log: bool,
     /// Whether the answer has the words. Kafka gives them for few faults; the code says the rest.
-    pub(in crate::api) told: bool,
+    pub(super) told: bool,
 }
 
 impl Fault {
-    pub(in crate::api) fn new(error_code: ErrorCode, message: impl Into<String>) -> Self {
+    pub(super) fn new(error_code: ErrorCode, message: impl Into<String>) -> Self {
         Fault {
             error_code,
             message: message.into(),
@@ -60,19 +64,19 @@ impl Fault {
     }
 
     /// The log itself refused it.
-    pub(in crate::api) fn by_log(mut self) -> Self {
+    pub(super) fn by_log(mut self) -> Self {
         self.by_log = true;
         self
     }
 
     /// The answer has the words.
-    pub(in crate::api) fn told(mut self) -> Self {
+    pub(super) fn told(mut self) -> Self {
         self.told = true;
         self
     }
 
     /// It is about a record of the batch.
-    pub(in crate::api) fn about(mut self, row: usize, words: impl Into<String>) -> Self {
+    pub(super) fn about(mut self, row: usize, words: impl Into<String>) -> Self {
         let row = i32::try_from(row).unwrap_or(i32::MAX);
         self.records.push((row, words.into()));
         self.by_log().told()
@@ -81,23 +85,23 @@ impl Fault {
 
 /// A batch that is sound in itself.
 #[derive(Debug)]
-pub(in crate::api) struct Inspection {
-    pub(in crate::api) bytes: Bytes,
-    pub(in crate::api) facts: Facts,
+pub(super) struct Inspection {
+    pub(super) bytes: Bytes,
+    pub(super) facts: Facts,
 }
 
 /// What a topic may object to.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::api) struct Facts {
+pub(super) struct Facts {
     /// The first record without a key.
-    pub(in crate::api) keyless: Option<usize>,
+    pub(super) keyless: Option<usize>,
     /// The earliest and the latest record, each with its place in the batch.
-    pub(in crate::api) earliest: (i64, usize),
-    pub(in crate::api) latest: (i64, usize),
+    pub(super) earliest: (i64, usize),
+    pub(super) latest: (i64, usize),
 }
 
 /// Looks at every batch.
-pub(in crate::api) fn inspect(request: ProduceRequest) -> Inspected {
+pub(super) fn inspect(request: ProduceRequest) -> Inspected {
     let partition = |data: thalweg_protocol::messages::PartitionProduceData| {
         let records = data.records.unwrap_or_default();
         let first = RecordBatches::new(&records).next().and_then(Result::ok);
@@ -111,6 +115,7 @@ pub(in crate::api) fn inspect(request: ProduceRequest) -> Inspected {
                 .map(RecordBatch::encoded_len)
                 .map_err(Fault::clone),
             batch: one.and_then(|batch| inspect_batch(&records, &batch)),
+            recoded: None,
         }
     };
     let topic = |data: thalweg_protocol::messages::TopicProduceData| InspectedTopic {

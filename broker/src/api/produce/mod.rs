@@ -1,6 +1,7 @@
 //! Produce: checks batches and appends them.
 
 mod inspect;
+mod recode;
 
 use std::time::Duration;
 
@@ -9,24 +10,46 @@ use thalweg_protocol::messages::{
     ProduceRequest, ProduceResponse, TopicProduceResponse,
 };
 use thalweg_protocol::records::{Compression, RecordBatch};
-use thalweg_protocol::{ErrorCode, Offset, PartitionId, StrBytes};
+use thalweg_protocol::{DecodeError, ErrorCode, Offset, PartitionId, StrBytes};
 
-use self::inspect::{Fault, InspectedPartition, Inspection};
+use self::inspect::{Fault, Inspected, InspectedPartition, Inspection};
+use super::{Call, Job};
 use crate::acl::Operation;
 use crate::cluster::{Caller, Cluster, Reply, Wait};
 use crate::log::{AppendAs, Appended, SequenceError, only_batch};
 use crate::quota::{Counted, throttle_ms};
 use crate::topic::TopicConfig;
 
-pub(in crate::api) use self::inspect::{Inspected, inspect};
-
 /// The acknowledgements a producer may ask for.
 const ALL: i16 = -1;
 const NONE: i16 = 0;
 const LEADER: i16 = 1;
 
+/// Topics are named by their ids from that version on.
+const BY_ID_FROM: i16 = 13;
+
+/// Looks at the batches, for [`produce`] under the lock.
+pub(super) fn read(call: Call) -> Result<Job, DecodeError> {
+    let (caller, request, reply) = call.decode::<ProduceRequest>()?;
+    Ok(job(caller, inspect::inspect(request), reply))
+}
+
+fn job(caller: Caller, mut request: Inspected, reply: Reply<ProduceRequest>) -> Job {
+    Job::in_parts(move |cluster| {
+        let needed = recode::needed(cluster, &caller, &request);
+        if needed.is_empty() {
+            produce(cluster, &caller, request, reply);
+            return None;
+        }
+        Some(Box::new(move || {
+            recode::recode_all(&mut request, &needed);
+            job(caller, request, reply)
+        }))
+    })
+}
+
 /// Appends the batches, and answers when those that are to be replicated are.
-pub(super) fn produce(
+fn produce(
     cluster: &mut Cluster,
     caller: &Caller,
     request: Inspected,
@@ -58,7 +81,7 @@ pub(super) fn produce(
                     acks,
                     &request.transactional_id,
                     &name,
-                    partition,
+                    &partition,
                 ),
             };
             if let Ok(appended) = &appended {
@@ -158,7 +181,7 @@ fn resolve(
     name: &StrBytes,
     id: &thalweg_protocol::Uuid,
 ) -> (StrBytes, Option<ErrorCode>) {
-    if caller.version >= 13 {
+    if caller.version >= BY_ID_FROM {
         return match cluster.topics.name_of(id) {
             Some(name) => {
                 let checked = cluster.check_topic(caller, Operation::Write, name);
@@ -228,30 +251,24 @@ fn record_error((batch_index, message): (i32, String)) -> BatchIndexAndErrorMess
     }
 }
 
-/// Appends one batch, or says why not.
-fn append(
-    cluster: &mut Cluster,
+/// Whether the batch would be appended, as far as can be said without what its producer did before.
+fn admit(
+    cluster: &Cluster,
     caller: &Caller,
     acks: i16,
-    transactional_id: &Option<StrBytes>,
     topic: &StrBytes,
-    sent: InspectedPartition,
-) -> Result<Appended, Fault> {
-    let index = sent.index;
-    let Some(found) = cluster.topics.topic(topic) else {
-        return Err(Fault::new(
-            ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
-            "This server does not host this topic-partition.",
-        ));
-    };
-    let Some(partition) = found.partition(index) else {
+    sent: &InspectedPartition,
+) -> Result<(), Fault> {
+    let found = cluster.topics.topic(topic);
+    let partition = found.and_then(|found| found.partition(sent.index));
+    let (Some(found), Some(partition)) = (found, partition) else {
         return Err(Fault::new(
             ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
             "This server does not host this topic-partition.",
         ));
     };
     check_compression(sent.compression, caller.version)?;
-    let bytes = sent.bytes?;
+    let bytes = sent.bytes.clone()?;
     if ![ALL, NONE, LEADER].contains(&acks) {
         let message = "Produce request specified an invalid value for required acks.";
         return Err(Fault::new(ErrorCode::INVALID_REQUIRED_ACKS, message));
@@ -268,14 +285,32 @@ fn append(
     if acks == ALL && partition.in_sync.len() < found.config.in_sync_min() {
         let (have, need) = (partition.in_sync.len(), found.config.in_sync_min());
         let message = format!(
-            "The size of the current ISR : {have} is insufficient to satisfy the min.isr requirement of {need} for partition {topic}-{index}"
+            "The size of the current ISR : {have} is insufficient to satisfy the min.isr requirement of {need} for partition {topic}-{}",
+            sent.index
         );
         return Err(Fault::new(ErrorCode::NOT_ENOUGH_REPLICAS, message).by_log());
     }
     // As Kafka does: what is too large is not looked into.
     check_size(&found.config, bytes)?;
-    let inspection = sent.batch?;
-    check_topic(&found.config, &inspection, cluster.now.wall_ms)?;
+    let inspection = sent.batch.as_ref().map_err(Fault::clone)?;
+    check_topic(&found.config, inspection, cluster.now.wall_ms)
+}
+
+/// Appends one batch, or says why not.
+fn append(
+    cluster: &mut Cluster,
+    caller: &Caller,
+    acks: i16,
+    transactional_id: &Option<StrBytes>,
+    topic: &StrBytes,
+    sent: &InspectedPartition,
+) -> Result<Appended, Fault> {
+    let index = sent.index;
+    admit(cluster, caller, acks, topic, sent)?;
+    let found = cluster.topics.topic(topic).expect("admitted");
+    let partition = found.partition(index).expect("admitted");
+    let batch = recode::as_stored(&found.config, sent)?;
+    check_segment(&found.config, batch.len())?;
     let how = AppendAs {
         leader_epoch: partition.leader_epoch,
         now_ms: cluster.now.wall_ms,
@@ -286,7 +321,7 @@ fn append(
             .min(cluster.segment_bytes_max()),
         segment_ms: found.config.segment_ms(),
     };
-    let view = only_batch(&inspection.bytes).expect("inspected");
+    let view = only_batch(&batch).expect("inspected");
     // As Kafka does: without a producer it belongs to no transaction, whatever it says of itself.
     if view.is_transactional() && view.producer_id().0 >= 0 {
         let place = (topic, index);
@@ -303,7 +338,7 @@ fn append(
     if let Some(known) = check_producer(cluster, (topic, index), &view)? {
         return Ok(known);
     }
-    if !cluster.make_room(inspection.bytes.len()) {
+    if !cluster.make_room(batch.len()) {
         let most = cluster.log_bytes_max();
         let message = format!(
             "The logs take the {most} bytes of memory they may, and there is no closed segment to drop: \
@@ -316,7 +351,7 @@ fn append(
             .topics
             .partition_mut(topic, index)
             .expect("found above");
-        partition.log.append(&inspection.bytes, how)
+        partition.log.append(&batch, how)
     };
     cluster.appended(topic, index);
     Ok(appended)
@@ -335,25 +370,34 @@ fn check_compression(compression: Option<Compression>, version: i16) -> Result<(
 /// Whether the topic takes batches of that size.
 fn check_size(config: &TopicConfig, bytes: usize) -> Result<(), Fault> {
     let most = config.message_bytes_max();
-    if bytes <= most {
-        return Ok(());
+    match bytes <= most {
+        true => Ok(()),
+        false => Err(too_large(bytes, most)),
     }
+}
+
+fn too_large(bytes: usize, most: usize) -> Fault {
     let message = format!(
         "The record batch size in the append is {bytes} bytes which exceeds the maximum configured value of {most}."
     );
-    Err(Fault::new(ErrorCode::MESSAGE_TOO_LARGE, message))
+    Fault::new(ErrorCode::MESSAGE_TOO_LARGE, message)
+}
+
+/// Whether a batch of that size fits a segment of the topic.
+fn check_segment(config: &TopicConfig, bytes: usize) -> Result<(), Fault> {
+    let segment = config.segment_bytes();
+    if bytes <= segment {
+        return Ok(());
+    }
+    let message = format!(
+        "Message batch size is {bytes} bytes in append to partition, which exceeds the maximum configured segment size of {segment}."
+    );
+    Err(Fault::new(ErrorCode::RECORD_LIST_TOO_LARGE, message))
 }
 
 /// Whether the topic takes the batch.
 fn check_topic(config: &TopicConfig, inspection: &Inspection, now_ms: i64) -> Result<(), Fault> {
     let facts = &inspection.facts;
-    let (bytes, segment) = (inspection.bytes.len(), config.segment_bytes());
-    if bytes > segment {
-        let message = format!(
-            "Message batch size is {bytes} bytes in append to partition, which exceeds the maximum configured segment size of {segment}."
-        );
-        return Err(Fault::new(ErrorCode::RECORD_LIST_TOO_LARGE, message));
-    }
     if facts.keyless.is_some() && config.compacts() {
         let message = "One or more records have been rejected due to validation failure: Compacted topic cannot accept message without key";
         let words = "Compacted topic cannot accept message without key";
