@@ -52,6 +52,8 @@ pub(super) async fn run(pair: Pair, rng: Rng, requests: u32) -> Pair {
         ("small", 1, &[("max.message.bytes", "300")]),
         ("append", 1, &[("message.timestamp.type", "LogAppendTime")]),
         ("compact", 1, &[("cleanup.policy", "compact")]),
+        // Of the codecs the one in which two brokers write the same bytes.
+        ("bare", 1, &[("compression.type", "uncompressed")]),
     ];
     for (what, partitions, configs) in shapes {
         let name = logs.pair.name(what);
