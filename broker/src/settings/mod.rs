@@ -57,7 +57,7 @@ fn hint(nearest: Option<&str>) -> String {
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     table: &'static [Definition],
-    /// More keys, which have no effect.
+    /// More keys: a broker's that have no effect, or a topic's that not every release has.
     kept: &'static [Definition],
     changed: BTreeMap<&'static str, Value>,
 }
@@ -101,7 +101,7 @@ impl Settings {
         found(self.table).or_else(|| found(self.kept))
     }
 
-    /// All keys, those that are only kept last.
+    /// All keys, the additional ones last.
     pub(crate) fn definitions(&self) -> impl Iterator<Item = &'static Definition> + use<> {
         let table = self.table;
         let of_table =

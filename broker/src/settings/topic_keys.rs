@@ -231,7 +231,7 @@ pub(crate) const TOPIC_KEYS_OF_4_4: &[Definition] = &[
             max: i32::MAX - 8,
         },
         "2147483639",
-        "Kept and shown.",
+        "The longest record of a compressed batch, decompressed.",
     ),
     row(
         "remote.copy.lag.bytes",

@@ -16,6 +16,7 @@ pub(crate) struct TopicConfig {
 #[derive(Debug, Clone)]
 struct Hot {
     message_bytes_max: usize,
+    decompressed_bytes_max: usize,
     segment_bytes: usize,
     segment_ms: i64,
     log_append_time: bool,
@@ -34,6 +35,8 @@ pub(crate) struct StoredAs {
     /// As it is set, for codecs that have several.
     level: Option<i32>,
 }
+
+const DECOMPRESSED_BYTES_MAX: &str = "max.decompressed.message.bytes";
 
 /// Broker keys with what their values are to be multiplied by.
 type BrokerKeys = &'static [(&'static str, i64)];
@@ -195,6 +198,11 @@ impl TopicConfig {
         self.hot.message_bytes_max
     }
 
+    /// The longest record of a compressed batch, `max.decompressed.message.bytes`.
+    pub(crate) fn decompressed_bytes_max(&self) -> usize {
+        self.hot.decompressed_bytes_max
+    }
+
     pub(crate) fn segment_bytes(&self) -> usize {
         self.hot.segment_bytes
     }
@@ -265,6 +273,11 @@ impl Hot {
         let timestamp_type = in_force(own, broker, "message.timestamp.type").to_string();
         Hot {
             message_bytes_max: size("max.message.bytes"),
+            // Before 4.4 there was no such setting.
+            decompressed_bytes_max: match own.definition(DECOMPRESSED_BYTES_MAX) {
+                Some(_) => size(DECOMPRESSED_BYTES_MAX),
+                None => usize::MAX,
+            },
             segment_bytes: size("segment.bytes"),
             segment_ms: number("segment.ms"),
             log_append_time: timestamp_type == "LogAppendTime",

@@ -373,3 +373,30 @@ async fn zstd_is_for_clients_that_know_it() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn records_of_compressed_batches_are_at_most_as_long_as_the_topic_takes() {
+    // Since Kafka 4.4, whose limit is for the length of a record and not of its value.
+    let kafka = start(EmbeddedBroker::builder().as_version("4.4"));
+    let mut raw = Raw::connect(&kafka, PORT);
+    create(&mut raw, "t", &[("max.decompressed.message.bytes", "1000")]).await;
+    let of = |length: usize| vec![(1_000, None, Some(vec![7; length]), vec![])];
+    // Attributes, both deltas, no key, the value's length and no headers.
+    let fits = 1_000 - 7;
+    for (length, codec, code) in [
+        (fits, Compression::Gzip, ErrorCode::NONE),
+        (fits + 1, Compression::Gzip, ErrorCode::INVALID_RECORD),
+        (fits + 1, Compression::Zstd, ErrorCode::INVALID_RECORD),
+        // What comes as it is costs no more memory than was received.
+        (fits + 1, Compression::None, ErrorCode::NONE),
+    ] {
+        let answer = produce(
+            &mut raw,
+            "t",
+            sealed(&of(length), codec, BatchSeal::default()),
+        )
+        .await;
+        assert_eq!(answer.error_code, code, "{length} {codec}");
+        assert_eq!(answer.record_errors.len(), 0);
+    }
+}

@@ -398,6 +398,13 @@ fn check_segment(config: &TopicConfig, bytes: usize) -> Result<(), Fault> {
 /// Whether the topic takes the batch.
 fn check_topic(config: &TopicConfig, inspection: &Inspection, now_ms: i64) -> Result<(), Fault> {
     let facts = &inspection.facts;
+    if facts.decompressed_bytes > config.decompressed_bytes_max() {
+        let (bytes, most) = (facts.decompressed_bytes, config.decompressed_bytes_max());
+        let message = format!(
+            "A record of {bytes} bytes, decompressed, exceeds the maximum configured value of {most} (max.decompressed.message.bytes)."
+        );
+        return Err(Fault::new(ErrorCode::INVALID_RECORD, message).by_log());
+    }
     if facts.keyless.is_some() && config.compacts() {
         let message = "One or more records have been rejected due to validation failure: Compacted topic cannot accept message without key";
         let words = "Compacted topic cannot accept message without key";
