@@ -180,7 +180,8 @@ impl Builder {
     /// killed at any point. Without one everything is gone when the brokers stop. Members of groups go
     /// on, their sessions begin anew. What is written is not forced to the disk, so that it does not
     /// outlive the machine. The levels of features are those the folder was made with, or was given
-    /// since; [`feature`](Self::feature) is for new ones.
+    /// since; [`feature`](Self::feature) is for new ones. So are the users of SCRAM that
+    /// [`Sasl::user`](crate::Sasl::user) names.
     pub fn data(mut self, folder: impl Into<PathBuf>) -> Self {
         self.data = Some(folder.into());
         self

@@ -36,7 +36,6 @@
 //! - Share groups have no dead-letter topic. Where Kafka acquires records in parts, as it keeps them in
 //!   memory, they are acquired together.
 //! - [`Builder::data`] does not force what it writes to the disk: it outlives kills, not the machine.
-//!   Users that were named at the start come back with the next one, also where they were deleted.
 //! - It does not forget the markers of transactions that timed out while it was down, which a lone
 //!   Kafka 4.3 that was killed does.
 

@@ -64,6 +64,8 @@ struct Arguments {
     sasl: Vec<SaslMechanism>,
 
     /// A user of PLAIN and SCRAM, whose password others on this machine can see; may be repeated.
+    /// With `--data`, users of SCRAM are made once, when the folder is new; after that
+    /// `kafka-configs --entity-type users` makes, changes and ends them.
     #[arg(long, value_name = "NAME:PASSWORD", value_parser = user, requires = "sasl")]
     user: Vec<(String, String)>,
 }

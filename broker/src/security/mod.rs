@@ -67,6 +67,11 @@ impl Security {
         Ok(())
     }
 
+    /// Forgets the users of SCRAM that were made at the start: the folder says which there are.
+    pub(crate) fn forget_scram(&mut self) {
+        self.scram.clear();
+    }
+
     /// Whether connections have to say whose they are.
     pub(crate) fn asks_for_sasl(&self) -> bool {
         !self.mechanisms.is_empty()
@@ -98,6 +103,13 @@ impl Security {
     /// Whether there is no room for more credentials.
     pub(crate) fn is_full(&self) -> bool {
         self.scram.len() >= CREDENTIALS_MAX
+    }
+
+    /// All credentials, by user and mechanism.
+    pub(crate) fn all_scram(&self) -> impl Iterator<Item = (&StrBytes, &ScramCredential)> {
+        self.scram
+            .iter()
+            .map(|((user, _), credential)| (user, credential))
     }
 
     /// All users with a credential, by name.

@@ -48,7 +48,11 @@ impl Sasl {
     }
 
     /// A user of PLAIN and SCRAM. More users of SCRAM can be made while the brokers run, by
-    /// AlterUserScramCredentials.
+    /// AlterUserScramCredentials, which also changes and ends them.
+    ///
+    /// With [`Builder::data`](crate::Builder::data), users of SCRAM are made once, when the folder is
+    /// new, as `kafka-storage format --add-scram` does it: from then on the folder says which there
+    /// are and what their passwords are. Users of PLAIN are those that are named at each start.
     pub fn user(mut self, name: impl Into<String>, password: impl Into<String>) -> Self {
         self.users.push((name.into(), password.into()));
         self

@@ -92,6 +92,12 @@ impl Settings {
         }
     }
 
+    /// Whether topics of some release have that key.
+    pub(crate) fn is_of_any_topic(key: &str) -> bool {
+        let newest = Settings::of_topic(Release::of(u16::MAX, u16::MAX));
+        newest.definition(key).is_some()
+    }
+
     /// Looks a key up in the table.
     pub(crate) fn definition(&self, key: &str) -> Option<&'static Definition> {
         let found = |table: &'static [Definition]| {

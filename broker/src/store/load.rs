@@ -16,6 +16,7 @@ use super::{DataError, Store};
 use crate::cluster::{Cluster, CoordinatorKind};
 use crate::group::{Group, SavedGroupState, ShareGroup, insert as insert_group};
 use crate::log::Log;
+use crate::settings::{SettingError, Settings};
 use crate::topic::{Partition, Topic, TopicConfig};
 use crate::transaction::{self, Transaction};
 
@@ -52,6 +53,11 @@ pub(crate) fn load(cluster: &mut Cluster, folder: &Path) -> Result<(), DataError
         transactions: BTreeMap::new(),
         next_producer_id: 0,
     };
+    // Written last when a folder is made: without it the next start makes it from the beginning.
+    let is_new = !values.contains_key(CLUSTER_ID);
+    if !is_new {
+        cluster.security.forget_scram();
+    }
     let corrupt = |key: &str| DataError::Corrupt {
         path: path.clone(),
         reason: format!("the value of {key:?} cannot be read"),
@@ -72,12 +78,18 @@ pub(crate) fn load(cluster: &mut Cluster, folder: &Path) -> Result<(), DataError
     if let Some(unknown) = values.keys().find(|key| !known(key)) {
         return Err(corrupt(unknown));
     }
+    if is_new {
+        loading.store.save_named_users(cluster)?;
+    }
     loading.finish(cluster)
 }
 
+/// The key of the cluster's id.
+const CLUSTER_ID: &str = "cluster id";
+
 /// The kinds of keys, in the order in which they are taken up: what the others need first.
 const KINDS: [&str; 13] = [
-    "cluster id",
+    CLUSTER_ID,
     "features",
     "config",
     "acl",
@@ -110,7 +122,7 @@ impl Loading<'_> {
         value: &Value,
     ) -> Result<Option<()>, DataError> {
         Ok(match kind {
-            "cluster id" => parse::<String>(value).map(|id| cluster.id = StrBytes::from(id)),
+            CLUSTER_ID => parse::<String>(value).map(|id| cluster.id = StrBytes::from(id)),
             "features" => match parse::<SavedFeatures>(value) {
                 Some(saved) => Some(saved.restore(cluster)?),
                 None => None,
@@ -143,7 +155,7 @@ impl Loading<'_> {
     /// Everything is there: from now on what changes is stored.
     fn finish(mut self, cluster: &mut Cluster) -> Result<(), DataError> {
         let id = cluster.id.to_string();
-        self.store.journal.put("cluster id", Some(&id))?;
+        self.store.journal.put(CLUSTER_ID, Some(&id))?;
         self.store.save_features(cluster)?;
         remove_strangers(&self.store)?;
         cluster
@@ -191,8 +203,16 @@ fn restore_topic(
     };
     let configs = saved.configs.iter();
     let configs = configs.map(|(key, value)| (key.as_str(), value.as_str()));
-    let Ok(config) = TopicConfig::with(configs, &cluster.settings, cluster.release) else {
-        return Ok(None);
+    let config = match TopicConfig::with(configs, &cluster.settings, cluster.release) {
+        Ok(config) => config,
+        Err(SettingError::UnknownKey { key, .. }) if Settings::is_of_any_topic(&key) => {
+            return Err(DataError::Setting {
+                topic: name.to_owned(),
+                key,
+                release: cluster.release,
+            });
+        }
+        Err(_) => return Ok(None),
     };
     let mut partitions = Vec::new();
     let epochs = saved

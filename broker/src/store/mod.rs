@@ -34,6 +34,7 @@ use self::journal::Journal;
 use self::saved::{SavedGroup, SavedShare, SavedTopic, SavedTransaction};
 use crate::cluster::Cluster;
 use crate::group::SavedGroupState;
+use crate::release::Release;
 use crate::transaction::State;
 
 pub(crate) use changes::Changes;
@@ -69,6 +70,20 @@ pub enum DataError {
         name: String,
         /// Its level.
         level: i16,
+    },
+    /// A topic of the folder has a setting that topics of the release do not have.
+    #[error(
+        "the topic {topic} has the setting {key}, which topics of Kafka {release} do not have: play \
+         the release that set it, or a newer one; or take the setting from the topic there \
+         (kafka-configs --alter --delete-config {key}) before this one is played"
+    )]
+    Setting {
+        /// The topic.
+        topic: String,
+        /// The setting's key.
+        key: String,
+        /// The release that is played.
+        release: Release,
     },
     /// A file is damaged elsewhere than at its end.
     #[error("{path} is damaged: {reason}; to begin anew, delete the folder")]

@@ -164,6 +164,10 @@ impl SavedFeatures {
     }
 }
 
+fn scram_name(user: &str, mechanism: ScramMechanism) -> String {
+    format!("scram/{}/{user}", mechanism.name())
+}
+
 /// Settings as texts, by key.
 type SavedSettings = BTreeMap<String, String>;
 
@@ -229,8 +233,8 @@ impl Store {
         for (user, mechanism) in cluster.security.changes.take() {
             let credential = cluster.security.scram(&user, mechanism);
             let saved = credential.map(|credential| SavedScram::of(&user, credential));
-            let key = format!("scram/{}/{user}", mechanism.name());
-            self.journal.put(&key, saved.as_ref())?;
+            self.journal
+                .put(&scram_name(&user, mechanism), saved.as_ref())?;
         }
         for entity in cluster.quotas.changes.take() {
             let values = cluster.quotas.of(&entity);
@@ -245,6 +249,16 @@ impl Store {
         }
         if !cluster.features.changes.take().is_empty() {
             self.save_features(cluster)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the credentials that there are from the start.
+    pub(super) fn save_named_users(&mut self, cluster: &Cluster) -> Result<(), DataError> {
+        for (user, credential) in cluster.security.all_scram() {
+            let key = scram_name(user, credential.mechanism());
+            let saved = SavedScram::of(user, credential);
+            self.journal.put(&key, Some(&saved))?;
         }
         Ok(())
     }

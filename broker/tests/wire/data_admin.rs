@@ -343,20 +343,61 @@ async fn a_torn_last_line_is_as_if_it_had_never_been_asked_for() {
     }
 }
 
+/// Why brokers do not start on a folder that others had until now.
+async fn refused(described: impl Fn() -> Builder) -> StartError {
+    loop {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        match described().start_here() {
+            Err(StartError::Data(DataError::InUse { .. })) => {}
+            other => return other.expect_err("it does not fit"),
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn features_that_a_release_does_not_have_are_an_error_that_says_so() {
     let folder = tempfile::tempdir().expect("a folder");
     drop(start(brokers(folder.path())));
-    let error = loop {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-        let older = EmbeddedBroker::builder().as_version("3.9");
-        match older.data(folder.path()).start_here() {
-            Err(StartError::Data(DataError::InUse { .. })) => {}
-            other => break other.expect_err("it has no share groups"),
-        }
+    let older = || {
+        EmbeddedBroker::builder()
+            .as_version("3.9")
+            .data(folder.path())
     };
+    let error = refused(older).await;
     let is_it = matches!(&error, StartError::Data(DataError::Feature { .. }));
     assert!(is_it, "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_setting_that_topics_of_a_release_do_not_have_is_named_with_its_topic() {
+    const KEY: &str = "max.decompressed.message.bytes";
+    let folder = tempfile::tempdir().expect("a folder");
+    // At the features of the older release, which it would stumble over first.
+    let of_4_4 = || {
+        let builder = EmbeddedBroker::builder().as_version("4.4").topic("bids", 1);
+        let builder = builder.feature("metadata.version", 29);
+        builder.feature("share.version", 1).data(folder.path())
+    };
+    let of_4_3 = || {
+        EmbeddedBroker::builder()
+            .as_version("4.3")
+            .data(folder.path())
+    };
+    let kafka = start(of_4_4());
+    let mut raw = Raw::connect(&kafka, PORT);
+    let setting = (TOPIC, "bids", KEY, "1000");
+    alter_setting(&mut raw, setting, SET).await;
+    drop((kafka, raw));
+    let error = refused(of_4_3).await.to_string();
+    let named = error.contains("topic bids") && error.contains(KEY) && error.contains("Kafka 4.3");
+    assert!(named && !error.contains("damaged"), "{error}");
+
+    // What it says helps.
+    let kafka = reopen(of_4_4).await;
+    let mut raw = Raw::connect(&kafka, PORT);
+    alter_setting(&mut raw, setting, DELETE).await;
+    drop((kafka, raw));
+    reopen(of_4_3).await;
 }
 
 /// Goal: a credential made of its keys is the one they are of.

@@ -393,3 +393,67 @@ async fn hostile_messages_end_their_connection_and_nothing_else() {
     large.send_frame(&vec![0; 600_000]).await;
     assert!(large.is_closed().await, "nobody may send much");
 }
+
+/// Goal: users of SCRAM that are named at the start are made with the folder and not with every start,
+/// as `kafka-storage format --add-scram` makes them: who was ended stays away, also after a kill
+/// before anything else was stored.
+#[tokio::test(start_paused = true)]
+async fn users_named_at_the_start_are_made_once_for_a_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let described = |ann: &str| {
+        let sasl = Sasl::new([SHA256, SaslMechanism::Plain]);
+        let sasl = sasl.user("ann", ann).user("bob", "hidden");
+        EmbeddedBroker::builder().data(folder.path()).sasl(sasl)
+    };
+    let lets_in = async |kafka: &EmbeddedBroker, user: &str, password: &str| {
+        let mut client = Raw::connect(kafka, PORT);
+        let answer = scram(&mut client, ScramMechanism::Sha256, user, password).await;
+        answer.error_code == ErrorCode::NONE
+    };
+    let kafka = described("secret").start_here().expect("started");
+    assert!(lets_in(&kafka, "ann", "secret").await && lets_in(&kafka, "bob", "hidden").await);
+    drop(kafka);
+
+    // A kill while the folder was being made: it is made again, with all who are named.
+    let state = folder.path().join("state");
+    let kafka = crate::support::reopen(|| {
+        let whole = std::fs::read_to_string(&state).expect("text");
+        let is_users = |line: &&str| line.contains("scram/");
+        let users: String = whole
+            .split_inclusive('\n')
+            .filter(is_users)
+            .take(1)
+            .collect();
+        std::fs::write(&state, users).expect("written");
+        described("secret")
+    })
+    .await;
+    assert!(lets_in(&kafka, "ann", "secret").await && lets_in(&kafka, "bob", "hidden").await);
+    let mut admin = Raw::connect(&kafka, PORT);
+    log_in(&mut admin, "ann", "secret").await;
+    let request = AlterUserScramCredentialsRequest {
+        deletions: vec![ScramCredentialDeletion {
+            name: "bob".into(),
+            mechanism: 1,
+            ..Default::default()
+        }],
+        ..Default::default()
+    };
+    let answer = admin.call(&request, 0).await;
+    assert_eq!(answer.results[0].error_code, ErrorCode::NONE);
+    drop((kafka, admin));
+
+    let kafka = crate::support::reopen(|| described("another")).await;
+    assert!(!lets_in(&kafka, "bob", "hidden").await, "ended");
+    assert!(
+        lets_in(&kafka, "ann", "secret").await,
+        "as the folder has it"
+    );
+    let mut client = Raw::connect(&kafka, PORT);
+    let answer = log_in(&mut client, "ann", "another").await;
+    assert_eq!(
+        answer.error_code,
+        ErrorCode::NONE,
+        "PLAIN is as it was started"
+    );
+}
