@@ -1,11 +1,14 @@
-//! The embedded broker: records in, records out, and one record's round trip.
+//! The embedded broker: records in, records out, one record's round trip, and how soon it is there.
 //!
 //! Client and broker share one thread and an in-memory connection, and the client only moves frames
 //! that were made before the clock started: what is measured is the broker, on one core, and what it
 //! costs to hand bytes to it. Times are this thread's CPU time, so that what else runs on the machine
 //! does not count. Nothing here waits for anything, so on an idle machine it is the wall's time too;
 //! the round trip shows both.
+//!
+//! The start is the one measurement over sockets, of the wall's time: from nothing to an answer.
 
+mod started;
 mod work;
 mod world;
 
@@ -13,6 +16,7 @@ use std::time::Duration;
 
 use criterion::{Criterion, Throughput};
 
+use crate::started::Started;
 use crate::work::{Filled, Produce, RECORDS_PER_BATCH, RoundTrips};
 use crate::world::World;
 
@@ -30,6 +34,7 @@ fn main() {
     records_in(&mut criterion);
     records_out(&mut criterion);
     round_trip(&mut criterion);
+    start(&mut criterion);
     criterion.final_summary();
 }
 
@@ -88,4 +93,17 @@ fn round_trip(criterion: &mut Criterion) {
     });
     group.finish();
     trips.print_percentiles();
+}
+
+fn start(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("broker/start");
+    group.bench_function("three brokers until ApiVersions is answered", |b| {
+        // What is measured ends with the answer; stopping is not part of it.
+        b.iter_with_large_drop(|| {
+            let started = Started::new();
+            started.ask();
+            started
+        });
+    });
+    group.finish();
 }
