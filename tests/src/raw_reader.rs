@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use thalweg_client::{Cluster, IsolationLevel, TopicPartition};
+use thalweg_client::{Cluster, Compression, IsolationLevel, TopicPartition};
 use thalweg_protocol::messages::{FetchPartition, FetchRequest, FetchTopic};
 use thalweg_protocol::records::{Columns, ControlRecord, Decompressor, RecordBatches};
 use thalweg_protocol::{ErrorCode, Offset, ProducerId};
@@ -52,14 +52,54 @@ pub async fn read_partition(
     topic_partition: &TopicPartition,
     isolation: IsolationLevel,
 ) -> Vec<RawRecord> {
+    let committed = matches!(isolation, IsolationLevel::ReadCommitted);
+    let mut records = Vec::new();
+    let take =
+        |set: &Bytes, position, aborted| read_set(set, position, committed, aborted, &mut records);
+    read_sets(cluster, topic_partition, committed, take).await;
+    records
+}
+
+/// How each batch of a partition is compressed, in the log's order.
+///
+/// # Panics
+/// The partition cannot be read.
+pub async fn stored_codecs(
+    cluster: &Cluster,
+    topic_partition: &TopicPartition,
+) -> Vec<Compression> {
+    let mut codecs = Vec::new();
+    let take = |set: &Bytes, mut next: Offset, _| {
+        for batch in RecordBatches::new(set) {
+            let batch = batch.expect("a whole batch");
+            if batch.base_offset() >= next {
+                codecs.push(batch.compression().expect("a codec"));
+            }
+            next = next.max(batch.next_offset());
+        }
+        next
+    };
+    read_sets(cluster, topic_partition, false, take).await;
+    codecs
+}
+
+/// Transactions that were aborted: their producers, and where they begin.
+type Aborted = Vec<(ProducerId, Offset)>;
+
+/// Hands over one record set after the other, up to the partition's end, with the position it was
+/// asked for from. `take` returns where the next one begins.
+async fn read_sets(
+    cluster: &Cluster,
+    topic_partition: &TopicPartition,
+    committed: bool,
+    mut take: impl FnMut(&Bytes, Offset, Aborted) -> Offset,
+) {
     let TopicPartition { topic, partition } = topic_partition;
     cluster.topic(topic).await.expect("the topic exists");
     let metadata = cluster.metadata();
     let leader = metadata.leader(topic, *partition).expect("a leader").broker;
     let broker = metadata.broker(leader).expect("the leader is up");
     let mut connection = RawConnection::open((broker.host(), broker.port())).await;
-    let committed = matches!(isolation, IsolationLevel::ReadCommitted);
-    let mut records = Vec::new();
     let mut position = Offset(0);
     let mut patience = 50;
     loop {
@@ -106,9 +146,9 @@ pub async fn read_partition(
             .iter()
             .map(|aborted| (aborted.producer_id, aborted.first_offset));
         let set = partition.records.unwrap_or_default();
-        let next = read_set(&set, position, committed, aborted.collect(), &mut records);
+        let next = take(&set, position, aborted.collect());
         if next >= end {
-            return records;
+            return;
         }
         assert!(
             next > position,
@@ -123,7 +163,7 @@ fn read_set(
     set: &Bytes,
     position: Offset,
     committed: bool,
-    mut aborted: Vec<(ProducerId, Offset)>,
+    mut aborted: Aborted,
     records: &mut Vec<RawRecord>,
 ) -> Offset {
     let mut columns = Columns::new();

@@ -21,7 +21,7 @@ use thalweg_protocol::records::Compressor;
 use thalweg_protocol::{ApiKey, ErrorCode};
 use thalweg_tests::brokers::{Kafka, Tests, Which};
 use thalweg_tests::raw_call::RawConnection;
-use thalweg_tests::raw_reader::{RawRecord, read_partition};
+use thalweg_tests::raw_reader::{RawRecord, read_partition, stored_codecs};
 use thalweg_tests::spoken::SpokenVersions;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -35,6 +35,23 @@ fn main() -> ExitCode {
                 &Bench::new(kafka.bootstrap_servers(), &kafka.unique_name("codecs"), 1).await,
             )
             .await;
+        })
+        .test("a_topic_stores_every_codec_in_its_own", async |kafka| {
+            for codec in ["uncompressed", "gzip", "snappy", "lz4", "zstd"] {
+                let name = kafka.unique_name(codec);
+                let topic = NewTopic::new(name.as_str(), 1).config("compression.type", codec);
+                let topic = topic.config("retention.ms", "-1");
+                let config = ClientConfig::new(kafka.bootstrap_servers());
+                let bench = Bench::with_topic(config, &name, topic).await;
+                all_codecs(&bench).await;
+                let stored = codec.parse().unwrap_or(Compression::None);
+                let batches = stored_codecs(&bench.cluster, &bench.partition(0)).await;
+                assert!(batches.len() >= 5, "{codec}: {} batches", batches.len());
+                assert!(
+                    batches.iter().all(|it| *it == stored),
+                    "{codec}: {batches:?}"
+                );
+            }
         })
         .test("older_versions_of_produce_are_spoken", async |kafka| {
             for release in ["2.1", "2.5", "2.8", "3.5", "3.9"] {
