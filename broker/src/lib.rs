@@ -29,12 +29,15 @@
 //!   themselves, and reassignments are done at once.
 //! - Most settings without a meaning here are kept and shown and have no effect. An unknown one is an
 //!   error where Kafka takes it, and so is an unknown dynamic one. Request and connection quotas are
-//!   kept and shown only.
+//!   kept and shown only. `max.decompressed.message.bytes` is a setting of topics alone, and holds for
+//!   what is produced, not for compaction and lookups by time.
 //! - A topic has at most 10,000 partitions, a streams topology at most 1,000 sub-topologies and 10,000
 //!   topics; a regular expression of a consumer group has no `\p{…}` classes.
 //! - Groups change their protocol only while they have no members.
-//! - Share groups have no dead-letter topic. Where Kafka acquires records in parts, as it keeps them in
-//!   memory, they are acquired together.
+//! - Share groups write to no dead-letter topic, which those of Kafka 4.4 do where their
+//!   `errors.deadletterqueue.topic.name` names one (KIP-1191): a group has no such setting here, and
+//!   what is rejected or delivered too often is given up as in 4.3. Where Kafka acquires records in
+//!   parts, as it keeps them in memory, they are acquired together.
 //! - [`Builder::data`] does not force what it writes to the disk: it outlives kills, not the machine.
 //! - It does not forget the markers of transactions that timed out while it was down, which a lone
 //!   Kafka 4.3 that was killed does.
