@@ -33,7 +33,6 @@
 //!   what is produced, not for compaction and lookups by time.
 //! - A topic has at most 10,000 partitions, a streams topology at most 1,000 sub-topologies and 10,000
 //!   topics; a regular expression of a consumer group has no `\p{…}` classes.
-//! - Groups change their protocol only while they have no members.
 //! - Share groups write to no dead-letter topic, which those of Kafka 4.4 do where their
 //!   `errors.deadletterqueue.topic.name` names one (KIP-1191): a group has no such setting here, and
 //!   what is rejected or delivered too often is given up as in 4.3. Where Kafka acquires records in

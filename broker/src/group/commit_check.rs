@@ -23,25 +23,30 @@ pub(crate) enum CommitCheck<'a> {
     Since {
         member_epoch: i32,
         got_in: GotIn<'a>,
+        /// What it is told where it has not.
+        stale: ErrorCode,
     },
 }
 
 impl<'a> CommitCheck<'a> {
-    /// What a member may commit that believes in an epoch and is in another.
+    /// What a member may commit that believes in an epoch and is in another. `stale` is its protocol's
+    /// error for that.
     ///
     /// # Errors
-    /// `STALE_MEMBER_EPOCH`: it cannot be in that epoch.
+    /// `stale`: it cannot be in that epoch.
     pub(crate) fn by_epoch(
         believed: i32,
         member_epoch: i32,
+        stale: ErrorCode,
         got_in: impl Fn(&CommittedTopic<'_>, PartitionId) -> Option<i32> + 'a,
     ) -> Result<Self, ErrorCode> {
         match believed.cmp(&member_epoch) {
             std::cmp::Ordering::Equal => Ok(CommitCheck::All),
-            std::cmp::Ordering::Greater => Err(ErrorCode::STALE_MEMBER_EPOCH),
+            std::cmp::Ordering::Greater => Err(stale),
             std::cmp::Ordering::Less => Ok(CommitCheck::Since {
                 member_epoch: believed,
                 got_in: Box::new(got_in),
+                stale,
             }),
         }
     }
@@ -49,7 +54,7 @@ impl<'a> CommitCheck<'a> {
     /// Whether an offset of this partition may be committed.
     ///
     /// # Errors
-    /// `STALE_MEMBER_EPOCH`.
+    /// The one for members that are not up to date.
     pub(crate) fn check(
         &self,
         topics: &Topics,
@@ -59,6 +64,7 @@ impl<'a> CommitCheck<'a> {
         let CommitCheck::Since {
             member_epoch,
             got_in,
+            stale,
         } = self
         else {
             return Ok(());
@@ -70,7 +76,7 @@ impl<'a> CommitCheck<'a> {
         };
         match got_in(&topic, partition) {
             Some(since) if since <= *member_epoch => Ok(()),
-            _ => Err(ErrorCode::STALE_MEMBER_EPOCH),
+            _ => Err(*stale),
         }
     }
 }

@@ -5,12 +5,15 @@
 
 mod assignor;
 mod classic;
+mod classic_protocol;
 mod commit;
 mod commit_check;
 pub(crate) mod consumer;
+mod consumer_protocol;
 mod faults;
 mod journal;
 mod kinds;
+mod migration;
 mod offsets;
 mod removal;
 mod saved;
@@ -29,9 +32,10 @@ use crate::cluster::{Caller, Cluster, CoordinatorKind, TimerId, coordinator_part
 use crate::release::Release;
 use crate::store::Changes;
 
-pub(crate) use classic::{
-    ClassicGroup, ClassicTimer, heartbeat as classic_heartbeat, join as classic_join,
-    leave as classic_leave, sync as classic_sync,
+pub(crate) use classic::{ClassicGroup, ClassicTimer};
+pub(crate) use classic_protocol::{
+    heartbeat as classic_heartbeat, join as classic_join, leave as classic_leave,
+    sync as classic_sync,
 };
 pub(crate) use commit::{Commit, Committer, commit, commit_in_transaction, unstable_or_committed};
 pub(crate) use commit_check::CommitCheck;

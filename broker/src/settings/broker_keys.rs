@@ -115,6 +115,13 @@ pub(crate) const BROKER_KEYS: &[Definition] = &[
         "The most members of a consumer group.",
     ),
     row(
+        "group.consumer.migration.policy",
+        Kind::OneOfCaseless(&["bidirectional", "upgrade", "downgrade", "disabled"]),
+        "bidirectional",
+        "Whether groups that have members may go over from the classic protocol to the consumer \
+         protocol, and back.",
+    ),
+    row(
         "group.consumer.regex.refresh.interval.ms",
         at_least(10000),
         "600000",

@@ -48,11 +48,6 @@ pub(crate) const KEPT_KEYS: &[Definition] = &[
     kept("group.consumer.max.assignment.interval.ms", INT, "15000"),
     kept("group.consumer.max.heartbeat.interval.ms", INT, "15000"),
     kept("group.consumer.max.session.timeout.ms", INT, "60000"),
-    kept(
-        "group.consumer.migration.policy",
-        Kind::Text,
-        "bidirectional",
-    ),
     kept("group.consumer.min.assignment.interval.ms", INT, "0"),
     kept("group.consumer.min.heartbeat.interval.ms", INT, "5000"),
     kept("group.consumer.min.session.timeout.ms", INT, "45000"),

@@ -19,6 +19,8 @@ pub(crate) enum Kind {
     Double,
     /// One of these words.
     OneOf(&'static [&'static str]),
+    /// One of these words, in capitals or not.
+    OneOfCaseless(&'static [&'static str]),
     /// Any number of these words, separated by commas.
     ListOf(&'static [&'static str]),
     /// Any words, separated by commas.
@@ -72,7 +74,7 @@ impl Definition {
         const SHORT_MAX: i32 = i16::MAX as i32;
         match self.kind {
             Kind::Flag => 1,
-            Kind::OneOf(_) | Kind::Text | Kind::ShareReset => 2,
+            Kind::OneOf(_) | Kind::OneOfCaseless(_) | Kind::Text | Kind::ShareReset => 2,
             Kind::Int { max: SHORT_MAX, .. } => 4,
             Kind::Int { .. } | Kind::GzipLevel => 3,
             Kind::Long { .. } => 5,
@@ -147,6 +149,15 @@ impl Definition {
                 Err(refused(format!(
                     "String must be one of: {}",
                     words.join(", ")
+                )))
+            }
+            Kind::OneOfCaseless(words) => {
+                if words.iter().any(|word| word.eq_ignore_ascii_case(trimmed)) {
+                    return Ok(Value::Text(trimmed.to_owned()));
+                }
+                let all = words.join(", ");
+                Err(refused(format!(
+                    "String must be one of (case insensitive): {all}"
                 )))
             }
             Kind::ListOf(words) => {

@@ -7,7 +7,11 @@ use crate::cluster::Cluster;
 use crate::group::Claim;
 
 /// Handles a Heartbeat that came to the right broker.
-pub(crate) fn heartbeat(cluster: &mut Cluster, group_id: &str, claim: Claim<'_>) -> ErrorCode {
+pub(in crate::group) fn heartbeat(
+    cluster: &mut Cluster,
+    group_id: &str,
+    claim: Claim<'_>,
+) -> ErrorCode {
     let beat = |group: &mut ClassicGroup, scope: &mut Scope<'_>| group.heartbeat(scope, claim);
     match with_group(cluster, group_id, beat) {
         Some(Ok(())) => ErrorCode::NONE,
@@ -17,7 +21,7 @@ pub(crate) fn heartbeat(cluster: &mut Cluster, group_id: &str, claim: Claim<'_>)
 }
 
 /// A member that commits offsets is as alive as one that sends a heartbeat.
-pub(crate) fn member_committed(cluster: &mut Cluster, group_id: &str, member_id: &str) {
+pub(in crate::group) fn member_committed(cluster: &mut Cluster, group_id: &str, member_id: &str) {
     with_group(cluster, group_id, |group, scope| {
         if matches!(group.state, State::Stable | State::PreparingRebalance) {
             group.renew_session(scope, member_id);

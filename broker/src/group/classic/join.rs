@@ -19,16 +19,13 @@ const SKIP_ASSIGNMENT: i16 = 9;
 const NEW_MEMBER_JOIN_TIMEOUT_MS: i32 = 5 * 60 * 1000;
 
 /// Handles a JoinGroup that came to the right broker, for a group that is classic or not there.
-pub(crate) fn join(
+pub(in crate::group) fn join(
     cluster: &mut Cluster,
     caller: &Caller,
-    mut request: JoinGroupRequest,
+    request: JoinGroupRequest,
     reply: Reply<JoinGroupRequest>,
 ) {
     let group_id = request.group_id.detached();
-    if caller.version == 0 {
-        request.rebalance_timeout_ms = request.session_timeout_ms;
-    }
     let found = cluster.groups.group(&group_id);
     if found.is_some_and(|group| !group.gives_way() && !matches!(group, Group::Classic(_))) {
         let response = failed(request.member_id, ErrorCode::INCONSISTENT_GROUP_PROTOCOL);

@@ -1,30 +1,23 @@
 //! LeaveGroup: members of a classic group go, or are put out by an admin.
 
 use thalweg_protocol::ErrorCode;
-use thalweg_protocol::messages::{MemberIdentity, MemberResponse};
+use thalweg_protocol::messages::MemberIdentity;
 
 use super::{ClassicGroup, Scope, State, with_group};
 use crate::cluster::Cluster;
 
-/// Removes members from a group, and says of each whether it was one. All at once: the group
+/// Removes members from a group, and says of each what is against it. All at once: the group
 /// rebalances once.
-pub(crate) fn leave(
+pub(in crate::group) fn leave(
     cluster: &mut Cluster,
     group_id: &str,
     members: &[MemberIdentity],
-) -> Vec<MemberResponse> {
+) -> Vec<ErrorCode> {
     let errors = with_group(cluster, group_id, |group, scope| {
         group.leave(scope, members)
     });
     let unknown = || vec![ErrorCode::UNKNOWN_MEMBER_ID; members.len()];
-    let errors = errors.unwrap_or_else(unknown);
-    let response = |(member, error_code): (&MemberIdentity, ErrorCode)| MemberResponse {
-        member_id: member.member_id.clone(),
-        group_instance_id: member.group_instance_id.clone(),
-        error_code,
-        ..Default::default()
-    };
-    members.iter().zip(errors).map(response).collect()
+    errors.unwrap_or_else(unknown)
 }
 
 impl ClassicGroup {

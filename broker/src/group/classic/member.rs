@@ -52,7 +52,9 @@ impl Member {
 }
 
 /// A copy of what a request says, which does not keep the request's bytes alive.
-pub(super) fn protocols_of(protocols: &[JoinGroupRequestProtocol]) -> Vec<(StrBytes, Bytes)> {
+pub(in crate::group) fn protocols_of(
+    protocols: &[JoinGroupRequestProtocol],
+) -> Vec<(StrBytes, Bytes)> {
     let copy = |protocol: &JoinGroupRequestProtocol| {
         let metadata = Bytes::copy_from_slice(&protocol.metadata);
         (protocol.name.detached(), metadata)
@@ -62,13 +64,16 @@ pub(super) fn protocols_of(protocols: &[JoinGroupRequestProtocol]) -> Vec<(StrBy
 
 /// Answers a JoinGroup: before version 7 the protocol's name cannot be missing, from then on it is
 /// never empty.
-pub(super) fn answer_join(reply: Reply<JoinGroupRequest>, mut response: JoinGroupResponse) {
+pub(in crate::group) fn answer_join(
+    reply: Reply<JoinGroupRequest>,
+    mut response: JoinGroupResponse,
+) {
     let name = response.protocol_name.filter(|name| !name.is_empty());
     response.protocol_name = name.or((reply.version() < 7).then(StrBytes::new));
     reply.send(&response);
 }
 
 /// Answers a SyncGroup.
-pub(super) fn answer_sync(reply: Reply<SyncGroupRequest>, response: &SyncGroupResponse) {
+pub(in crate::group) fn answer_sync(reply: Reply<SyncGroupRequest>, response: &SyncGroupResponse) {
     reply.send(response);
 }

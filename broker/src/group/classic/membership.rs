@@ -14,9 +14,7 @@ use super::join::failed;
 use super::member::{Member, answer_join, answer_sync, protocols_of};
 use super::{ClassicGroup, ClassicTimer, Scope, State};
 use crate::cluster::Reply;
-
-/// The protocol type of consumers.
-const CONSUMER: &str = "consumer";
+use crate::group::consumer_protocol::CONSUMER;
 
 impl ClassicGroup {
     /// Adds a member that waits for its JoinGroup to be answered.
@@ -247,7 +245,7 @@ impl ClassicGroup {
         Some(topics)
     }
 
-    pub(super) fn is_of_consumers(&self) -> bool {
+    pub(in crate::group) fn is_of_consumers(&self) -> bool {
         self.protocol_type.as_deref() == Some(CONSUMER)
     }
 

@@ -19,6 +19,7 @@ mod join;
 mod leave;
 mod member;
 mod membership;
+mod migration;
 mod rebalance;
 mod stored;
 mod sync;
@@ -36,12 +37,14 @@ use super::{GroupTimer, Groups};
 use crate::cluster::{Cluster, Now, Timer, TimerId, Timers};
 use crate::settings::Settings;
 
-pub(crate) use heartbeat::{heartbeat, member_committed};
-pub(crate) use join::join;
-pub(crate) use leave::leave;
+pub(super) use heartbeat::{heartbeat, member_committed};
+pub(super) use join::join;
+pub(super) use leave::leave;
 pub(crate) use member::Member;
+pub(super) use member::{answer_join, answer_sync, protocols_of};
+pub(super) use migration::{Migrant, found};
 pub(crate) use rebalance::handle_timer;
-pub(crate) use sync::sync;
+pub(super) use sync::sync;
 
 pub(crate) use stored::SavedClassicGroup;
 use stored::Stored;

@@ -13,7 +13,7 @@ use crate::cluster::{Cluster, Reply};
 use crate::group::Claim;
 
 /// Handles a SyncGroup that came to the right broker.
-pub(crate) fn sync(
+pub(in crate::group) fn sync(
     cluster: &mut Cluster,
     request: SyncGroupRequest,
     reply: Reply<SyncGroupRequest>,

@@ -5,8 +5,7 @@
 mod check;
 mod joining;
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
 
 use thalweg_protocol::messages::{
     ConsumerGroupAssignment, ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse,
@@ -14,16 +13,16 @@ use thalweg_protocol::messages::{
 };
 use thalweg_protocol::{ErrorCode, StrBytes};
 
-use super::member::{AWAY_EPOCH, Member, MemberState, Owned};
-use super::reconcile::Reconcile;
+use super::advance::Said;
+use super::downgrade::fence;
+use super::member::{AWAY_EPOCH, Owned};
 use super::subscription::compile;
+use super::upgrade::upgraded;
 use super::{ConsumerGroup, ConsumerTimer};
-use crate::acl::{Operation, ResourceType};
-use crate::cluster::{Caller, Cluster, Timer};
-use crate::group::assignor::{GroupView, Partitions, Subscriber};
+use crate::cluster::{Caller, Cluster};
+use crate::group::journal::{Change, What};
 use crate::group::kinds::with_group;
-use crate::group::{Fault, Group, GroupTimer, SETTLES_EMPTY_GROUPS, insert};
-use crate::release::Release;
+use crate::group::{Fault, Group, insert};
 use check::{JOIN, check};
 use joining::update;
 
@@ -36,71 +35,102 @@ pub(crate) fn heartbeat(
     check(caller, request)?;
     let id = request.group_id.detached();
     if request.member_epoch < JOIN {
-        return with_group(cluster, &id, |cluster, group: &mut ConsumerGroup| {
-            group.handle_leave(cluster, &id, request)
+        let left = with_group(cluster, &id, |_, group: &mut ConsumerGroup| {
+            group.handle_leave(&id, request)
         });
+        let (response, gone) = left?;
+        fence(cluster, &id, &gone);
+        return Ok(response);
     }
     if request.member_epoch > JOIN {
         return with_group(cluster, &id, |cluster, group: &mut ConsumerGroup| {
             group.handle_heartbeat(cluster, caller, &id, request)
         });
     }
-    let (mut group, was_there, before) = match cluster.groups.remove(&id) {
-        None => (Box::default(), false, None),
-        Some(Group::Consumer(group)) => (group, true, None),
-        Some(other @ Group::Classic(_)) if other.gives_way() => {
-            (Box::default(), false, Some(other))
+    join(cluster, caller, &id, request)
+}
+
+/// A member joins a group, which comes to be by that if it is none of consumers yet.
+fn join(
+    cluster: &mut Cluster,
+    caller: &Caller,
+    id: &StrBytes,
+    request: &ConsumerGroupHeartbeatRequest,
+) -> Result<ConsumerGroupHeartbeatResponse, Fault> {
+    let (group, before) = match cluster.groups.remove(id) {
+        None => (Ok(Box::default()), None),
+        Some(Group::Consumer(group)) => {
+            let mut group = group;
+            let result = group.handle_heartbeat(cluster, caller, id, request);
+            insert(cluster, id.clone(), Group::Consumer(group));
+            return result;
+        }
+        Some(Group::Classic(classic)) if classic.is_empty() => (Ok(Box::default()), Some(classic)),
+        Some(Group::Classic(mut classic)) => {
+            let upgraded = upgraded(cluster, id, &mut classic);
+            (upgraded.map(Box::new), Some(classic))
         }
         Some(other) => {
-            let message = match &other {
-                Group::Classic(_) => format!(
-                    "Cannot upgrade classic group {id} to consumer group because online upgrade is \
-                     disabled."
-                ),
-                _ => format!("Group {id} is not a consumer group."),
-            };
-            insert(cluster, id, other);
+            insert(cluster, id.clone(), other);
+            let message = format!("Group {id} is not a consumer group.");
             return Err((ErrorCode::GROUP_ID_NOT_FOUND, message));
         }
     };
-    let result = group.handle_heartbeat(cluster, caller, &id, request);
-    let stays = match result {
-        Err(_) if !was_there => before,
-        _ => Some(Group::Consumer(group)),
+    let joined = group.and_then(|mut group| {
+        let response = group.handle_heartbeat(cluster, caller, id, request)?;
+        Ok((group, response))
+    });
+    let result = match joined {
+        Ok((mut group, response)) => {
+            group.watch_over_the_unwatched(cluster, id);
+            insert(cluster, id.clone(), Group::Consumer(group));
+            Ok(response)
+        }
+        Err(fault) => Err(fault),
     };
-    if let Some(group) = stays {
-        insert(cluster, id, group);
+    match (before, &result) {
+        (Some(classic), Err(_)) => insert(cluster, id.clone(), Group::Classic(classic)),
+        (Some(classic), Ok(_)) => {
+            classic.end(cluster);
+            let what = What::Group(None);
+            let group = id.clone();
+            cluster.groups.journal.push(Change { group, what });
+        }
+        (None, _) => {}
     }
     result
 }
 
 /// Does what a timer was set for.
 pub(crate) fn handle_timer(cluster: &mut Cluster, id: &StrBytes, timer: ConsumerTimer) {
-    // Whoever is gone needs no watching over: an error says just that.
-    let _ = with_group(cluster, id, |cluster, group: &mut ConsumerGroup| {
-        match timer {
-            ConsumerTimer::Session { member } => {
-                group.member(&member, id)?;
-                tracing::info!(group = %id, %member, "fenced: its session expired");
-                group.remove(cluster, &member);
-            }
+    let late = with_group(cluster, id, |cluster, group: &mut ConsumerGroup| {
+        let (member, why) = match timer {
+            ConsumerTimer::Session { member } => (member, "its session expired"),
+            ConsumerTimer::Join { member } => (member, "it did not join again in time"),
+            ConsumerTimer::Sync { member } => (member, "it did not sync in time"),
             ConsumerTimer::Rebalance {
                 member,
                 member_epoch,
             } => {
-                if group.member(&member, id)?.member_epoch == member_epoch {
-                    tracing::info!(group = %id, %member, "fenced: it did not give up in time");
-                    group.remove(cluster, &member);
+                if group.member(&member, id)?.member_epoch != member_epoch {
+                    return Ok(None);
                 }
+                (member, "it did not give up in time")
             }
-            ConsumerTimer::Regexes { caller } => group.handle_regexes_due(cluster, &caller),
-        }
-        Ok(())
+            ConsumerTimer::Regexes { caller } => {
+                group.handle_regexes_due(cluster, &caller);
+                return Ok(None);
+            }
+        };
+        group.member(&member, id)?;
+        tracing::info!(group = %id, %member, "fenced: {why}");
+        Ok(Some(member))
     });
+    // Whoever is gone needs no watching over: an error says just that.
+    if let Ok(Some(member)) = late {
+        fence(cluster, id, &BTreeSet::from([member]));
+    }
 }
-
-/// The release from which another assignor is a reason for a new target.
-const HEEDS_ASSIGNORS: Release = Release::of(4, 4);
 
 /// The group's coordinator is another broker now, or none: time-outs begin anew with it.
 pub(crate) fn change_coordinator(cluster: &mut Cluster, id: &StrBytes, is_there: bool) {
@@ -125,37 +155,27 @@ impl ConsumerGroup {
         id: &StrBytes,
         request: &ConsumerGroupHeartbeatRequest,
     ) -> Result<ConsumerGroupHeartbeatResponse, Fault> {
-        self.check_room(cluster, request)?;
+        let instance_id = request.instance_id.as_ref();
+        self.check_room(cluster, &request.member_id, instance_id)?;
         let member_id = match request.member_id.is_empty() {
             true => StrBytes::from(cluster.new_uuid().to_string()),
             false => request.member_id.detached(),
         };
         let (member, replaced) = self.find_or_make(id, member_id, request)?;
         let updated = update(&member, caller, request);
-        let assignor_before = self.assignor();
         let regex_changed = member.topic_regex != updated.topic_regex;
         if regex_changed && !self.subscriptions.has_regex(&updated.topic_regex) {
             compile(&updated.topic_regex)?;
         }
         // Nothing fails from here on.
-        if let Some(replaced) = replaced {
-            self.replace(cluster, &replaced, &member);
-        }
-        let names_changed = member.topic_names != updated.topic_names;
-        if self.members.get(&updated.id) != Some(&updated) {
-            self.put(updated.clone());
-        }
-        self.subscriptions.tidy();
-        let resolved =
-            updated.topic_regex.is_empty() || self.subscriptions.is_resolved(&updated.topic_regex);
-        let bump = names_changed
-            || regex_changed && resolved
-            || cluster.release >= HEEDS_ASSIGNORS && assignor_before != self.assignor();
-        self.schedule_regexes(cluster, caller, id);
-        self.look_for_changes(cluster, bump);
-        self.assign_if_due(cluster, id);
+        let said = Said {
+            before: &member,
+            member: updated,
+            replaced,
+            reported: request.topic_partitions.as_deref(),
+        };
+        let next = self.take_in(cluster, caller, id, said);
 
-        let next = self.reconcile(cluster, &updated, request, names_changed || regex_changed);
         let is_full = request.rebalance_timeout_ms != -1
             && (request.subscribed_topic_names.is_some()
                 || request.subscribed_topic_regex.is_some())
@@ -168,180 +188,39 @@ impl ConsumerGroup {
             assignment: tell.then(|| assignment(&next.assigned)),
             ..Default::default()
         };
-        self.watch_over(cluster, id, &next, next != updated);
-        if next != updated {
-            self.put(next);
-        }
         Ok(response)
     }
 
-    /// Puts a static member that came back in the place of the one it was.
-    fn replace(&mut self, cluster: &mut Cluster, old: &StrBytes, new: &Member) {
-        if let Some(watch) = self.watches.remove(old) {
-            watch.end(cluster);
-        }
-        let target = self.target.remove(old).unwrap_or_default();
-        self.unlist(old);
-        self.put(new.clone());
-        self.target.insert(new.id.clone(), target);
-    }
-
-    /// Raises the group epoch where there is a reason to: one given, or topics that changed.
-    fn look_for_changes(&mut self, cluster: &Cluster, bump: bool) {
-        let known = self.subscriptions.look(&cluster.topics);
-        if bump || known != self.subscriptions.known {
-            self.group_epoch += 1;
-            self.subscriptions.known = known;
-        }
-    }
-
-    /// Makes a new target for a new group epoch, not more often than the settings allow.
-    fn assign_if_due(&mut self, cluster: &Cluster, id: &StrBytes) {
-        let now_ms = cluster.now.wall_ms;
-        let pause_ms = cluster.group_number(id, "consumer.assignment.interval.ms");
-        let too_soon = self
-            .assigned_at_ms
-            .is_some_and(|at_ms| now_ms < at_ms + pause_ms);
-        if self.assignment_epoch >= self.group_epoch || too_soon {
-            return;
-        }
-        self.target = self.new_target(cluster);
-        self.assignment_epoch = self.group_epoch;
-        self.assigned_at_ms = Some(now_ms);
-    }
-
-    fn new_target(&self, cluster: &Cluster) -> BTreeMap<StrBytes, Partitions> {
-        let mut view = GroupView {
-            same_subscriptions: self.subscriptions.are_same(self.members.len()),
-            ..GroupView::default()
-        };
-        let known = self.subscriptions.known.values();
-        view.partition_counts = known.copied().collect();
-        for (member_id, member) in &self.members {
-            let subscriber = Subscriber {
-                instance_id: member.instance_id.as_ref(),
-                topics: self.subscriptions.topics_of(member, &cluster.topics),
-                target: self.target.get(member_id),
-            };
-            view.members.insert(member_id, subscriber);
-        }
-        self.assignor().assign(&view)
-    }
-
-    fn reconcile(
-        &self,
-        cluster: &Cluster,
-        member: &Member,
-        request: &ConsumerGroupHeartbeatRequest,
-        subscription_changed: bool,
-    ) -> Member {
-        let nothing = Partitions::new();
-        let subscribed = self.subscriptions.topics_of(member, &cluster.topics);
-        let reconcile = Reconcile {
-            target: self.target.get(&member.id).unwrap_or(&nothing),
-            target_epoch: self.assignment_epoch,
-            subscribed: &subscribed,
-            subscription_changed,
-            reported: request.topic_partitions.as_deref(),
-            is_held: &|topic, partition| self.holders.contains_key(&(*topic, partition)),
-        };
-        reconcile.step(member)
-    }
-
-    /// Watches over a member from now on. One that `has_moved` has a new time to give up in.
-    fn watch_over(
-        &mut self,
-        cluster: &mut Cluster,
-        id: &StrBytes,
-        member: &Member,
-        has_moved: bool,
-    ) {
-        let mut watch = self.watches.remove(&member.id).unwrap_or_default();
-        let timer = |timer| GroupTimer::Consumer(id.clone(), timer);
-        let timeout = cluster.group_time(id, "consumer.session.timeout.ms");
-        let expired = ConsumerTimer::Session {
-            member: member.id.clone(),
-        };
-        watch.renew_session(cluster, timeout, timer(expired));
-        if has_moved {
-            let gives_up = member.state == MemberState::UnrevokedPartitions;
-            let timeout = u64::try_from(member.rebalance_timeout_ms).unwrap_or(0);
-            let expired = ConsumerTimer::Rebalance {
-                member: member.id.clone(),
-                member_epoch: member.member_epoch,
-            };
-            let end = gives_up.then(|| (Duration::from_millis(timeout), timer(expired)));
-            watch.renew_rebalance(cluster, end);
-        }
-        self.watches.insert(member.id.clone(), watch);
-    }
-
+    /// Lets a member go for a while, or says who is to be taken out of the group.
     fn handle_leave(
         &mut self,
-        cluster: &mut Cluster,
         id: &StrBytes,
         request: &ConsumerGroupHeartbeatRequest,
-    ) -> Result<ConsumerGroupHeartbeatResponse, Fault> {
+    ) -> Result<(ConsumerGroupHeartbeatResponse, BTreeSet<StrBytes>), Fault> {
         let response = ConsumerGroupHeartbeatResponse {
             member_id: Some(request.member_id.clone()),
             member_epoch: request.member_epoch,
             ..Default::default()
         };
-        let Some(instance_id) = &request.instance_id else {
-            let member = self.member(&request.member_id, id)?.id.clone();
-            self.remove(cluster, &member);
-            return Ok(response);
+        let member = match &request.instance_id {
+            Some(instance_id) => self.known_static_member(instance_id, &request.member_id)?,
+            None => self.member(&request.member_id, id)?,
         };
-        let member = self.known_static_member(instance_id, &request.member_id)?;
-        if request.member_epoch == AWAY_EPOCH {
+        if request.instance_id.is_some() && request.member_epoch == AWAY_EPOCH {
             let away = member.gone_for_a_while();
             self.put(away);
-        } else {
-            let member = member.id.clone();
-            self.remove(cluster, &member);
+            return Ok((response, BTreeSet::new()));
         }
-        Ok(response)
+        Ok((response, BTreeSet::from([member.id.clone()])))
     }
 
-    /// Takes a member out of the group.
-    fn remove(&mut self, cluster: &mut Cluster, member: &StrBytes) {
-        if let Some(watch) = self.watches.remove(member) {
-            watch.end(cluster);
+    /// Watches over those who came with a classic group.
+    fn watch_over_the_unwatched(&mut self, cluster: &mut Cluster, id: &StrBytes) {
+        let unwatched = self.members.values();
+        let unwatched = unwatched.filter(|member| !self.watches.contains_key(&member.id));
+        for member in unwatched.cloned().collect::<Vec<_>>() {
+            self.watch_over(cluster, id, &member, false);
         }
-        self.unlist(member);
-        self.target.remove(member);
-        self.subscriptions.tidy();
-        self.look_for_changes(cluster, true);
-        if self.members.is_empty() && cluster.release >= SETTLES_EMPTY_GROUPS {
-            self.assignment_epoch = self.group_epoch;
-            self.assigned_at_ms = None;
-        }
-    }
-
-    fn schedule_regexes(&mut self, cluster: &mut Cluster, caller: &Caller, id: &StrBytes) {
-        let interval_ms = cluster
-            .settings
-            .number("group.consumer.regex.refresh.interval.ms");
-        let now_ms = cluster.now.wall_ms;
-        if self
-            .subscriptions
-            .schedule(&cluster.topics, now_ms, interval_ms)
-        {
-            let due = ConsumerTimer::Regexes {
-                caller: caller.clone(),
-            };
-            let timer = GroupTimer::Consumer(id.clone(), due);
-            cluster.set_timer(Duration::ZERO, Timer::Group(timer));
-        }
-    }
-
-    fn handle_regexes_due(&mut self, cluster: &Cluster, caller: &Caller) {
-        let now_ms = cluster.now.wall_ms;
-        let may_see = |name: &StrBytes| {
-            cluster.authorize(caller, Operation::Describe, ResourceType::Topic, name)
-        };
-        let changed = self.subscriptions.resolve(&cluster.topics, now_ms, may_see);
-        self.look_for_changes(cluster, changed);
     }
 }
 

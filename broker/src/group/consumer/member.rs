@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use thalweg_protocol::{PartitionId, StrBytes, Uuid};
+use bytes::Bytes;
+use thalweg_protocol::{ErrorCode, PartitionId, StrBytes, Uuid};
 
 use crate::group::assignor::Assignor;
 
@@ -32,6 +33,14 @@ pub(crate) enum MemberState {
     UnreleasedPartitions,
 }
 
+/// What is known of a member that uses the classic protocol beyond what others say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ClassicTerms {
+    pub(crate) session_timeout_ms: i32,
+    /// The assignors it supports, and what it says to each; the preferred one first.
+    pub(crate) protocols: Vec<(StrBytes, Bytes)>,
+}
+
 /// A member.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Member {
@@ -52,6 +61,8 @@ pub(crate) struct Member {
     pub(crate) assigned: Owned,
     /// What it has to give up, and may still use.
     pub(crate) pending_revocation: Owned,
+    /// `None` where it uses the consumer protocol.
+    pub(crate) classic: Option<ClassicTerms>,
 }
 
 impl Member {
@@ -72,6 +83,7 @@ impl Member {
             assignor: None,
             assigned: Owned::new(),
             pending_revocation: Owned::new(),
+            classic: None,
         }
     }
 
@@ -107,6 +119,14 @@ impl Member {
     pub(crate) fn assigned_in_epoch(&self, topic: &Uuid, partition: PartitionId) -> Option<i32> {
         let within = |owned: &Owned| owned.get(topic)?.get(&partition).copied();
         within(&self.assigned).or_else(|| within(&self.pending_revocation))
+    }
+
+    /// What it is told when it believes in another epoch than it is in.
+    pub(crate) fn stale(&self) -> ErrorCode {
+        match self.classic {
+            Some(_) => ErrorCode::ILLEGAL_GENERATION,
+            None => ErrorCode::STALE_MEMBER_EPOCH,
+        }
     }
 
     /// Everything it uses.

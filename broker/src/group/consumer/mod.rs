@@ -5,15 +5,27 @@
 //!                            +1 by any       of that epoch,        (reconcile.rs)
 //!                            change of them  by an assignor
 //! ```
-//! Members on the classic protocol cannot be in such a group here, nor can a group that has members
-//! change its kind: Kafka's migration between the protocols is the one thing left out.
+//! While a group goes over from the classic protocol, or back, some members still use that:
+//! ```text
+//!                 a member joins by ConsumerGroupHeartbeat (upgrade.rs)
+//!  classic group ──────────────────────────────────────────────────────► consumer group,
+//!                ◄────────────────────────────────────────────────────── members of both protocols
+//!                 the last member of the consumer protocol has gone (downgrade.rs)
+//! ```
+//! Their JoinGroup says what a heartbeat says, SyncGroup asks for what is assigned
+//! (classic_member.rs): the group epoch is their generation, and who has to take a step is told to
+//! join again.
 
+mod advance;
+mod classic_member;
+mod downgrade;
 mod heartbeat;
 mod member;
 mod offsets;
 mod reconcile;
 mod saved;
 mod subscription;
+mod upgrade;
 
 use std::collections::BTreeMap;
 
@@ -29,6 +41,10 @@ use super::watch::Watch;
 use crate::cluster::Caller;
 use crate::topic::Topics;
 
+pub(super) use classic_member::{
+    heartbeat as classic_heartbeat, join as classic_join, leave as classic_leave,
+    sync as classic_sync,
+};
 pub(crate) use heartbeat::{change_coordinator, handle_timer, heartbeat};
 pub(crate) use member::Member;
 pub(super) use offsets::OFFSET_COMMIT_VERSION_MIN;
@@ -42,6 +58,10 @@ pub(crate) enum ConsumerTimer {
     Session { member: StrBytes },
     /// A member has not given up what it had to within its rebalance time-out.
     Rebalance { member: StrBytes, member_epoch: i32 },
+    /// A member that uses the classic protocol has not joined again, as it was told to.
+    Join { member: StrBytes },
+    /// A member that uses the classic protocol has joined, and has not asked for its assignment.
+    Sync { member: StrBytes },
     /// The topics of regular expressions are to be looked for, as far as this member may see them.
     Regexes { caller: Caller },
 }
@@ -186,6 +206,7 @@ fn describe_member(
     target: Option<&Partitions>,
     topics: &Topics,
 ) -> DescribedConsumerGroupMember {
+    const CLASSIC_PROTOCOL: i8 = 0;
     const NEW_PROTOCOL: i8 = 1;
     let mut held = Partitions::new();
     for (topic, partition) in member.held() {
@@ -202,7 +223,10 @@ fn describe_member(
         subscribed_topic_regex: Some(member.topic_regex.clone()),
         assignment: describe_partitions(&held, topics),
         target_assignment: describe_partitions(target.unwrap_or(&Partitions::new()), topics),
-        member_type: NEW_PROTOCOL,
+        member_type: match member.classic {
+            Some(_) => CLASSIC_PROTOCOL,
+            None => NEW_PROTOCOL,
+        },
         ..Default::default()
     }
 }
@@ -223,5 +247,7 @@ fn describe_partitions(all: &Partitions, topics: &Topics) -> DescribedConsumerGr
     }
 }
 
+#[cfg(test)]
+mod migration_tests;
 #[cfg(test)]
 mod tests;

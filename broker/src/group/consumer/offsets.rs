@@ -24,10 +24,13 @@ impl ConsumerGroup {
         }
         let member = self.members.get(claim.member_id);
         let member = member.ok_or(ErrorCode::UNKNOWN_MEMBER_ID)?;
-        if version.is_some_and(|version| version < OFFSET_COMMIT_VERSION_MIN) {
+        if member.classic.is_none()
+            && version.is_some_and(|version| version < OFFSET_COMMIT_VERSION_MIN)
+        {
             return Err(ErrorCode::UNSUPPORTED_VERSION);
         }
-        CommitCheck::by_epoch(claim.generation, member.member_epoch, |topic, partition| {
+        let (believed, known) = (claim.generation, member.member_epoch);
+        CommitCheck::by_epoch(believed, known, member.stale(), |topic, partition| {
             member.assigned_in_epoch(&topic.id, partition)
         })
     }
@@ -43,7 +46,7 @@ impl ConsumerGroup {
         match self.members.get(claim.member_id) {
             None => Err(ErrorCode::UNKNOWN_MEMBER_ID),
             Some(member) if member.member_epoch == claim.generation => Ok(()),
-            Some(_) => Err(ErrorCode::STALE_MEMBER_EPOCH),
+            Some(member) => Err(member.stale()),
         }
     }
 }

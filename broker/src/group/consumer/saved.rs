@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use thalweg_protocol::StrBytes;
 
 use super::ConsumerGroup;
-use super::member::{Member, MemberState};
+use super::member::{ClassicTerms, Member, MemberState};
 use crate::group::assignor::Assignor;
 use crate::group::saved::{
     SavedDated, SavedKnown, SavedPartitions, dated, dated_of, known, known_of, maybe_text,
@@ -41,6 +43,33 @@ struct SavedMember {
     assignor: Option<String>,
     assigned: SavedDated,
     pending_revocation: SavedDated,
+    /// Of a member that uses the classic protocol.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    classic: Option<SavedClassicTerms>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct SavedClassicTerms {
+    session_timeout_ms: i32,
+    protocols: Vec<(String, Vec<u8>)>,
+}
+
+impl SavedClassicTerms {
+    fn of(terms: &ClassicTerms) -> Self {
+        let one = |(name, metadata): &(StrBytes, Bytes)| (name.to_string(), metadata.to_vec());
+        SavedClassicTerms {
+            session_timeout_ms: terms.session_timeout_ms,
+            protocols: terms.protocols.iter().map(one).collect(),
+        }
+    }
+
+    fn terms(&self) -> ClassicTerms {
+        let one = |(name, metadata): &(String, Vec<u8>)| (text(name), metadata.clone().into());
+        ClassicTerms {
+            session_timeout_ms: self.session_timeout_ms,
+            protocols: self.protocols.iter().map(one).collect(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -71,6 +100,7 @@ impl SavedMember {
             assignor: member.assignor.map(|it| it.name().to_owned()),
             assigned: dated_of(&member.assigned),
             pending_revocation: dated_of(&member.pending_revocation),
+            classic: member.classic.as_ref().map(SavedClassicTerms::of),
         }
     }
 
@@ -98,6 +128,7 @@ impl SavedMember {
             assignor,
             assigned: dated(&self.assigned, |id| id.parse().ok())?,
             pending_revocation: dated(&self.pending_revocation, |id| id.parse().ok())?,
+            classic: self.classic.as_ref().map(SavedClassicTerms::terms),
         })
     }
 }

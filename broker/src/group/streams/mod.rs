@@ -186,10 +186,16 @@ impl StreamsGroup {
         if version.is_some_and(|version| version < OFFSET_COMMIT_VERSION_MIN) {
             return Err(ErrorCode::UNSUPPORTED_VERSION);
         }
-        CommitCheck::by_epoch(claim.generation, member.member_epoch, |topic, partition| {
-            let subtopology = self.topology.as_ref()?.reader_of(topic.name)?;
-            member.assigned_in_epoch(subtopology, partition)
-        })
+        let (believed, known) = (claim.generation, member.member_epoch);
+        CommitCheck::by_epoch(
+            believed,
+            known,
+            ErrorCode::STALE_MEMBER_EPOCH,
+            |topic, partition| {
+                let subtopology = self.topology.as_ref()?.reader_of(topic.name)?;
+                member.assigned_in_epoch(subtopology, partition)
+            },
+        )
     }
 
     /// Whether committed offsets may be read in a name.

@@ -13,15 +13,14 @@ use crate::group::consumer::member::{AWAY_EPOCH, Member};
 use crate::group::faults::{self, Fault};
 
 impl ConsumerGroup {
-    pub(super) fn check_room(
+    pub(in crate::group::consumer) fn check_room(
         &self,
         cluster: &Cluster,
-        request: &ConsumerGroupHeartbeatRequest,
+        member_id: &str,
+        instance_id: Option<&StrBytes>,
     ) -> Result<(), Fault> {
         let is_static = |id| self.static_members.contains_key(id);
-        if self.members.contains_key(&request.member_id)
-            || request.instance_id.as_ref().is_some_and(is_static)
-        {
+        if self.members.contains_key(member_id) || instance_id.is_some_and(is_static) {
             return Ok(());
         }
         let max = cluster.settings.number("group.consumer.max.size");
@@ -52,7 +51,8 @@ impl ConsumerGroup {
                 Ok((known.unwrap_or_else(|| Member::new(member_id)), None))
             }
             (Some(known), true) => {
-                if known.member_epoch != AWAY_EPOCH {
+                // Whoever changes the protocol takes the place of what it was.
+                if known.member_epoch != AWAY_EPOCH && known.classic.is_none() {
                     let owner = &known.id;
                     return Err(faults::instance_is_unreleased(
                         &member_id,
@@ -71,7 +71,7 @@ impl ConsumerGroup {
     }
 
     /// The static member of an instance id, if it is the one that asks.
-    pub(super) fn known_static_member(
+    pub(in crate::group::consumer) fn known_static_member(
         &self,
         instance_id: &str,
         id: &str,
@@ -128,6 +128,7 @@ pub(super) fn update(
     if let Some(regex) = &request.subscribed_topic_regex {
         updated.topic_regex = regex.detached();
     }
+    updated.classic = None;
     updated.client_id = caller.client_id().detached();
     updated.client_host = caller.client_host();
     updated
