@@ -4,6 +4,7 @@ mod classic;
 mod consumer;
 mod draw;
 mod logs;
+mod migration;
 mod offsets;
 mod share;
 mod streams;
@@ -39,6 +40,7 @@ areas!(
     classic,
     consumer,
     logs,
+    migration,
     offsets,
     share,
     streams,
