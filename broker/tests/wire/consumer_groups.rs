@@ -142,8 +142,11 @@ async fn an_offset_is_committed_by_who_has_the_partition() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_group_changes_its_kind_only_while_it_is_empty() {
-    let kafka = kafka();
+async fn without_migration_a_group_changes_its_kind_only_while_it_is_empty() {
+    let kafka = EmbeddedBroker::builder()
+        .topic("bids", 3)
+        .config("group.consumer.migration.policy", "disabled");
+    let kafka = kafka.start_here().expect("it starts");
     let mut client = connect(&kafka).await;
     client.call(&join("one"), 1).await;
     let classic = JoinGroupRequest {
