@@ -363,17 +363,12 @@ impl Builder {
             cluster.security.configure(sasl, &mut cluster.random)?;
         }
         cluster.memory = Memory::limited_to(self.memory_bytes_max);
-        let racks = self
-            .racks
-            .iter()
-            .map(|rack| Some(StrBytes::from(rack.as_str())));
-        let racks: Vec<_> = racks.collect();
-        let mut racks = racks.into_iter().cycle();
+        let mut racks = self.racks.iter().cycle();
         for (address, id) in addresses.iter().zip(0..) {
             let node = Node {
                 host: StrBytes::from(address.ip().to_string()),
                 port: address.port(),
-                rack: racks.next().flatten(),
+                rack: racks.next().map(|rack| StrBytes::from(rack.as_str())),
                 alive: true,
             };
             cluster.nodes.insert(BrokerId(id), node);

@@ -1,8 +1,7 @@
 //! The settings of a broker that mean something here. Keys, defaults and limits are Kafka's.
 
 use super::topic_keys::{
-    COMPRESSION_TYPE, COMPRESSION_TYPE_DOC, GZIP_LEVEL_DOC, LZ4_LEVEL, LZ4_LEVEL_DOC, ZSTD_LEVEL,
-    ZSTD_LEVEL_DOC,
+    COMPRESSION_GZIP_LEVEL, COMPRESSION_LZ4_LEVEL, COMPRESSION_TYPE, COMPRESSION_ZSTD_LEVEL,
 };
 use super::value::{Definition, Kind};
 
@@ -46,20 +45,10 @@ pub(crate) const BROKER_KEYS: &[Definition] = &[
         "true",
         "Whether asking for the metadata of a topic makes it.",
     ),
-    row(
-        "compression.gzip.level",
-        Kind::GzipLevel,
-        "-1",
-        GZIP_LEVEL_DOC,
-    ),
-    row("compression.lz4.level", LZ4_LEVEL, "9", LZ4_LEVEL_DOC),
-    row(
-        "compression.type",
-        COMPRESSION_TYPE,
-        "producer",
-        COMPRESSION_TYPE_DOC,
-    ),
-    row("compression.zstd.level", ZSTD_LEVEL, "3", ZSTD_LEVEL_DOC),
+    COMPRESSION_GZIP_LEVEL,
+    COMPRESSION_LZ4_LEVEL,
+    COMPRESSION_TYPE,
+    COMPRESSION_ZSTD_LEVEL,
     row(
         "connection.failed.authentication.delay.ms",
         INT,

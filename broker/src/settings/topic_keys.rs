@@ -15,19 +15,34 @@ const fn at_least(min: i32) -> Kind {
     Kind::Int { min, max: i32::MAX }
 }
 
-// Brokers have these under the same keys, for topics that have none of their own.
-pub(super) const COMPRESSION_TYPE: Kind =
-    Kind::OneOf(&["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"]);
-pub(super) const LZ4_LEVEL: Kind = Kind::Int { min: 1, max: 17 };
-pub(super) const ZSTD_LEVEL: Kind = Kind::Int {
-    min: -131072,
-    max: 22,
-};
-pub(super) const COMPRESSION_TYPE_DOC: &str =
-    "How batches are stored that come compressed otherwise; `producer`: as they come.";
-pub(super) const GZIP_LEVEL_DOC: &str = "The level where the broker compresses with gzip.";
-pub(super) const LZ4_LEVEL_DOC: &str = "Kept and shown; lz4 has one encoder here for all levels.";
-pub(super) const ZSTD_LEVEL_DOC: &str = "The level where the broker compresses with zstd.";
+// Brokers have these too, for topics that have none of their own.
+pub(super) const COMPRESSION_GZIP_LEVEL: Definition = row(
+    "compression.gzip.level",
+    Kind::GzipLevel,
+    "-1",
+    "The level where the broker compresses with gzip.",
+);
+pub(super) const COMPRESSION_LZ4_LEVEL: Definition = row(
+    "compression.lz4.level",
+    Kind::Int { min: 1, max: 17 },
+    "9",
+    "Kept and shown; lz4 has one encoder here for all levels.",
+);
+pub(super) const COMPRESSION_TYPE: Definition = row(
+    "compression.type",
+    Kind::OneOf(&["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"]),
+    "producer",
+    "How batches are stored that come compressed otherwise; `producer`: as they come.",
+);
+pub(super) const COMPRESSION_ZSTD_LEVEL: Definition = row(
+    "compression.zstd.level",
+    Kind::Int {
+        min: -131072,
+        max: 22,
+    },
+    "3",
+    "The level where the broker compresses with zstd.",
+);
 
 /// By key.
 pub(crate) const TOPIC_KEYS: &[Definition] = &[
@@ -37,20 +52,10 @@ pub(crate) const TOPIC_KEYS: &[Definition] = &[
         "delete",
         "What is done about old segments.",
     ),
-    row(
-        "compression.gzip.level",
-        Kind::GzipLevel,
-        "-1",
-        GZIP_LEVEL_DOC,
-    ),
-    row("compression.lz4.level", LZ4_LEVEL, "9", LZ4_LEVEL_DOC),
-    row(
-        "compression.type",
-        COMPRESSION_TYPE,
-        "producer",
-        COMPRESSION_TYPE_DOC,
-    ),
-    row("compression.zstd.level", ZSTD_LEVEL, "3", ZSTD_LEVEL_DOC),
+    COMPRESSION_GZIP_LEVEL,
+    COMPRESSION_LZ4_LEVEL,
+    COMPRESSION_TYPE,
+    COMPRESSION_ZSTD_LEVEL,
     row(
         "delete.retention.ms",
         Kind::Long { min: 0 },

@@ -23,27 +23,6 @@ const CODECS: [(&str, Compression); 5] = [
     ("zstd", Compression::Zstd),
 ];
 
-async fn create(raw: &mut Raw, name: &str, configs: &[(&str, &str)]) {
-    let config = |(key, value): &(&str, &str)| CreatableTopicConfig {
-        name: (*key).into(),
-        value: Some((*value).into()),
-        ..Default::default()
-    };
-    let topic = CreatableTopic {
-        name: name.into(),
-        num_partitions: 1,
-        replication_factor: 1,
-        configs: configs.iter().map(config).collect(),
-        ..Default::default()
-    };
-    let request = CreateTopicsRequest {
-        topics: vec![topic],
-        ..Default::default()
-    };
-    let response = raw.call(&request, 7).await;
-    assert_eq!(response.topics[0].error_code, ErrorCode::NONE);
-}
-
 async fn set_broker(raw: &mut Raw, key: &str, value: &str) -> ErrorCode {
     let config = IncrementalAlterableConfig {
         name: key.into(),

@@ -5,9 +5,10 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use thalweg_broker::{Builder, DataError, EmbeddedBroker, InMemoryStream, StartError};
 use thalweg_protocol::messages::{
-    DescribeTransactionsRequest, EndTxnRequest, FetchPartition, FetchPartitionData, FetchRequest,
-    FetchResponse, FetchTopic, FindCoordinatorRequest, InitProducerIdRequest, PartitionProduceData,
-    PartitionProduceResponse, ProduceRequest, TopicProduceData,
+    CreatableTopic, CreatableTopicConfig, CreateTopicsRequest, DescribeTransactionsRequest,
+    EndTxnRequest, FetchPartition, FetchPartitionData, FetchRequest, FetchResponse, FetchTopic,
+    FindCoordinatorRequest, InitProducerIdRequest, PartitionProduceData, PartitionProduceResponse,
+    ProduceRequest, TopicProduceData,
 };
 use thalweg_protocol::records::{
     BatchSeal, Columns, Compression, Compressor, Decompressor, RecordBatchBuilder, RecordBatches,
@@ -237,6 +238,28 @@ pub(crate) async fn produce_as(
         .into_iter()
         .next()
         .expect("the partition")
+}
+
+/// Makes a topic of one partition with settings of its own.
+pub(crate) async fn create(raw: &mut Raw, name: &str, configs: &[(&str, &str)]) {
+    let config = |(key, value): &(&str, &str)| CreatableTopicConfig {
+        name: (*key).into(),
+        value: Some((*value).into()),
+        ..Default::default()
+    };
+    let topic = CreatableTopic {
+        name: name.into(),
+        num_partitions: 1,
+        replication_factor: 1,
+        configs: configs.iter().map(config).collect(),
+        ..Default::default()
+    };
+    let request = CreateTopicsRequest {
+        topics: vec![topic],
+        ..Default::default()
+    };
+    let response = raw.call(&request, 7).await;
+    assert_eq!(response.topics[0].error_code, ErrorCode::NONE);
 }
 
 /// A request that reads partition 0.

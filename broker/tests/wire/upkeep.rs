@@ -5,36 +5,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use thalweg_broker::EmbeddedBroker;
 use thalweg_protocol::ErrorCode;
-use thalweg_protocol::messages::{
-    CreatableTopic, CreatableTopicConfig, CreateTopicsRequest, FetchResponse,
-};
+use thalweg_protocol::messages::FetchResponse;
 use thalweg_protocol::records::{BatchSeal, Compression, Compressor, RecordBatchBuilder};
 
-use crate::support::{PORT, Raw, fetch, produce, start, values};
+use crate::support::{PORT, Raw, create, fetch, produce, start, values};
 
 /// The brokers' clock at the start: the records of these tests are of that time.
 const START_MS: i64 = 1_700_000_000_000;
-
-async fn create(raw: &mut Raw, name: &str, configs: &[(&str, &str)]) {
-    let config = |(key, value): &(&str, &str)| CreatableTopicConfig {
-        name: (*key).into(),
-        value: Some((*value).into()),
-        ..Default::default()
-    };
-    let topic = CreatableTopic {
-        name: name.into(),
-        num_partitions: 1,
-        replication_factor: 1,
-        configs: configs.iter().map(config).collect(),
-        ..Default::default()
-    };
-    let request = CreateTopicsRequest {
-        topics: vec![topic],
-        ..Default::default()
-    };
-    let response = raw.call(&request, 7).await;
-    assert_eq!(response.topics[0].error_code, ErrorCode::NONE);
-}
 
 /// A batch of one record.
 fn record(timestamp: i64, key: &str, value: Option<&str>) -> Bytes {

@@ -126,8 +126,11 @@ impl ReadAs {
         fetched: &Fetched,
         partition: &Partition,
     ) -> Option<BrokerId> {
-        let is_chosen = cluster.settings.text("replica.selector.class") == RACK_AWARE;
-        if !is_chosen || self.rack.is_empty() || partition.leader != Some(self.node) {
+        // Most say nothing of their rack, and are not to pay for those who do.
+        if self.rack.is_empty()
+            || partition.leader != Some(self.node)
+            || cluster.settings.text("replica.selector.class") != RACK_AWARE
+        {
             return None;
         }
         let is_here = |id: &BrokerId| {
