@@ -204,25 +204,29 @@ impl Migration {
             .await
     }
 
-    fn consumer_join_body(&self, member: &Member) -> Value {
-        json!({"groupId": self.group, "memberId": member.id, "memberEpoch": 0,
-            "instanceId": member.instance, "rebalanceTimeoutMs": REBALANCE_MS,
-            "subscribedTopicNames": [self.topics[member.topic]], "serverAssignor": "range",
-            "topicPartitions": []})
-    }
-
     async fn join_as_consumer(&mut self) {
         if self.members.len() >= 4 {
             return self.heartbeat().await;
         }
         let mut member = self.new_member(false);
-        let body = self.consumer_join_body(&member);
-        let answer = self.consumer_call(body).await;
-        if answer["errorCode"] == 0 {
-            self.is_classic = false;
-            take(&mut member, &answer);
+        if self.join_consumer(&mut member).await {
             self.members.push(member);
         }
+    }
+
+    /// Says whether it was let in.
+    async fn join_consumer(&mut self, member: &mut Member) -> bool {
+        let body = json!({"groupId": self.group, "memberId": member.id, "memberEpoch": 0,
+            "instanceId": member.instance, "rebalanceTimeoutMs": REBALANCE_MS,
+            "subscribedTopicNames": [self.topics[member.topic]], "serverAssignor": "range",
+            "topicPartitions": []});
+        let answer = self.consumer_call(body).await;
+        let is_in = answer["errorCode"] == 0;
+        if is_in {
+            self.is_classic = false;
+            take(member, &answer);
+        }
+        is_in
     }
 
     /// Into a group that assigns on the broker, where who comes chooses its own id.
@@ -382,12 +386,7 @@ impl Migration {
         }
         self.made += 1;
         member.id = json!(format!("{:03}BBBBBBBBBBBBBBBBBBB", self.made * 37 % 1000));
-        let body = self.consumer_join_body(&member);
-        let answer = self.consumer_call(body).await;
-        if answer["errorCode"] == 0 {
-            self.is_classic = false;
-            take(&mut member, &answer);
-        }
+        self.join_consumer(&mut member).await;
         self.members.push(member);
     }
 
